@@ -1,0 +1,58 @@
+/* The appenders that are too long to be inline. */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void text_u64(struct text *text, uint64_t value)
+{
+    char digits[20];
+    unsigned at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    text_add(text, (str){digits + at, sizeof digits - at});
+}
+
+void text_hex(struct text *text, uint64_t value, unsigned width)
+{
+    char digits[16];
+    unsigned at = sizeof digits;
+
+    if (width > sizeof digits)
+        width = sizeof digits;
+    do {
+        digits[--at] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    } while (value || sizeof digits - at < width);
+    text_add(text, (str){digits + at, sizeof digits - at});
+}
+
+void text_seconds(struct text *text, uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+    char decimals[7] = ".";
+
+    for (unsigned i = 6, rest = (unsigned)(us % 1000000); i > 0; i--, rest /= 10)
+        decimals[i] = (char)('0' + rest % 10);
+    text_u64(text, us / 1000000);
+    text_add(text, (str){decimals, sizeof decimals});
+}
+
+void text_format(struct text *text, const char *format, ...)
+{
+    va_list args;
+    size_t room = text->room - text->n;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(room ? text->p + text->n : NULL, room, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= room) {
+        text->overflow = true;
+        return;
+    }
+    text->n += (size_t)n;
+}
