@@ -1,0 +1,58 @@
+# A short front to the real build (meson, see meson.build) and to the tests (tools/run-tests).
+# Each target first installs what it misses by tools/setup, which asks for root only then.
+
+SEEDS ?= 1000
+
+.NOTPARALLEL:
+
+.PHONY: all run test test-deep bench bench-instructions sim format clean
+.PHONY: build-release build-debug build-asan build-tsan build-fuzz setup-build setup-test setup-deep
+
+all: build-release
+
+# Three small origins inside the program and weir in front of them; Ctrl-C ends it.
+run: build-release
+	@build/release/weir demo
+
+test: setup-test build-release build-debug
+	@tools/run-tests test
+
+test-deep: setup-test setup-deep build-release build-debug build-asan build-tsan build-fuzz
+	@tools/run-tests test-deep
+
+bench: build-release
+	@tools/setup bench
+	@bench/run
+
+bench-instructions: build-release
+	@tools/setup bench
+	@bench/instructions
+
+# Many seeds; with SEED=n one of them again, with its trace.
+sim: build-release
+	@build/release/tests/sim/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+format: setup-test
+	@tools/run-tests --format
+
+clean:
+	rm -rf build
+
+OPTIONS_release = --buildtype=release
+OPTIONS_debug   = --buildtype=debug
+OPTIONS_asan    = --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+OPTIONS_tsan    = --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
+OPTIONS_fuzz    = --buildtype=debug -Doptimization=2 -Db_sanitize=address,undefined -Db_lundef=false \
+                  -Dfuzz=true
+build/fuzz/build.ninja: export CC = clang
+
+build/%/build.ninja: | setup-build
+	@meson setup build/$* $(OPTIONS_$*)
+
+build-release build-debug build-asan build-tsan build-fuzz: build-%: setup-build build/%/build.ninja
+	@ninja -C build/$*
+
+build-fuzz: setup-deep
+
+setup-build setup-test setup-deep: setup-%:
+	@tools/setup $*
