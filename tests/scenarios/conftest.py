@@ -1,0 +1,39 @@
+"""What every play shares: the mark `deep`, and a look at the daemon after each test."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+import stage  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deep: slow or heavy; runs in make test-deep only")
+
+
+def pytest_collection_modifyitems(items):
+    if not os.access(stage.WEIR, os.X_OK):
+        pytest.exit(f"no weir at {stage.WEIR}: build it, or set WEIR", 2)
+
+
+@pytest.fixture(autouse=True)
+def daemon_is_well():
+    yield
+    for weir in list(stage.alive):
+        weir.check()
+
+
+@pytest.fixture(scope="module")
+def origin():
+    with stage.Origin("one") as o:
+        yield o
+
+
+@pytest.fixture
+def fresh(origin):
+    """The module's origin with an empty memory; afterwards it must have seen no dirt."""
+    origin.forget()
+    yield origin
+    assert origin.unclean == []
