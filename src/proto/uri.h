@@ -1,0 +1,57 @@
+/*
+ * Request targets: split, checked, and brought into one normal form that is used both
+ * for matching and for what the server sees, so that no rule can be walked around by
+ * writing a path in another way. (RFC 3986, RFC 9112 3.2.) Does not decode queries.
+ */
+#ifndef PROTO_URI_H
+#define PROTO_URI_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct uri {
+    str scheme;    /* absolute form only: "http" or "https" in any case; else STR_NONE */
+    str authority; /* absolute form only; not checked here (uri_check_authority) */
+    str path;      /* "/..." or "*"; "/" when an absolute form has none */
+    str query;     /* behind the '?'; STR_NONE without one */
+};
+
+/*
+ * Origin form ("/a?b"), absolute form ("http://h/a?b") or "*". ERR_INVALID: anything
+ * else, a byte outside visible ASCII, a fragment, another scheme.
+ */
+MUST_CHECK enum err uri_split(str target, struct uri *out);
+
+/*
+ * The normal form of an absolute path: escapes of unreserved characters decoded, other
+ * escapes in upper case, characters that have no place in a path escaped ('\' too),
+ * "//" merged, dot segments removed. It is its own normal form. %2F stays what it is: not
+ * a slash. *normal is `path` itself when nothing is to change (the usual case), else
+ * lives in `arena`.
+ *
+ * ERR_INVALID: no leading '/' (but "*" alone is fine), a broken escape, %00, overlong
+ * UTF-8, ".." above the root, dot segments with parameters ("..;x") or hidden behind
+ * an escaped separator ("..%2F", "..%5C").
+ */
+MUST_CHECK enum err uri_normalise(str path, struct arena *arena, str *normal);
+
+/* Valid host[:port]: the check alone, as the head reader does it. No userinfo. */
+bool uri_check_authority(str authority);
+
+/*
+ * host[:port] to the host in lower case and the port (0: none was named). Host is a
+ * name of letters, digits, '-', '_' and '.', an IPv4 address, or an IPv6 address in
+ * brackets, which stay. One dot at the end is taken away. *host is a slice of `authority` when it
+ * was in lower case already, else lives in `arena`. ERR_INVALID as uri_check_authority.
+ */
+MUST_CHECK enum err uri_host(str authority, struct arena *arena, str *host,
+                             uint16_t *port);
+
+/*
+ * The value of the first parameter `name` in a query ("a=1&b" has a with "1" and b with
+ * ""). Compared and returned as written, escapes and '+' not decoded.
+ */
+bool query_find(str query, str name, str *value);
+
+#endif
