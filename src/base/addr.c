@@ -116,13 +116,19 @@ enum err addr_from_path(str path, struct addr *out)
     return ERR_OK;
 }
 
+static str printed(char *memory, size_t room, int n)
+{
+    return (str){memory, (size_t)n < room ? (size_t)n : room - 1};
+}
+
 str addr_print_ip(const struct addr *addr, char *memory, size_t room)
 {
     int family = addr->family == ADDR_IP4 ? AF_INET : AF_INET6;
 
     if (addr->family == ADDR_UNIX)
-        return (str){memory, (size_t)snprintf(memory, room, "unix:%s", addr->path)};
-    if (addr->family == ADDR_NONE || !inet_ntop(family, addr->ip, memory, (socklen_t)room))
+        return printed(memory, room, snprintf(memory, room, "unix:%s", addr->path));
+    if (addr->family == ADDR_NONE ||
+        !inet_ntop(family, addr->ip, memory, (socklen_t)room))
         return STR("");
     return str_of(memory);
 }
@@ -139,7 +145,7 @@ str addr_print(const struct addr *addr, char *memory, size_t room)
         n = snprintf(memory, room, "[" STR_FMT "]:%u", STR_ARG(host), addr->port);
     else
         n = snprintf(memory, room, STR_FMT ":%u", STR_ARG(host), addr->port);
-    return (str){memory, (size_t)n < room ? (size_t)n : room - 1};
+    return printed(memory, room, n);
 }
 
 int addr_compare(const struct addr *a, const struct addr *b)
@@ -180,6 +186,7 @@ void addr_unmap(struct addr *addr)
     if (addr->family != ADDR_IP6 || memcmp(addr->ip, mapped, sizeof mapped) != 0)
         return;
     addr->family = ADDR_IP4;
+    addr->scope = 0;
     memmove(addr->ip, addr->ip + 12, 4);
     memset(addr->ip + 4, 0, 12);
 }

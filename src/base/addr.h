@@ -16,7 +16,7 @@ enum { ADDR_PATH_MOST = 107, ADDR_TEXT_MOST = 128 };
 struct addr {
     unsigned char family; /* enum addr_family */
     unsigned char path_length;
-    uint16_t port; /* host order */
+    uint16_t port;  /* host order */
     uint32_t scope; /* IPv6 zone index */
     union {
         unsigned char ip[16]; /* network order; IPv4 uses the first four */
@@ -49,16 +49,17 @@ MUST_CHECK enum err addr_parse_port(str s, uint16_t *out);
 /* A unix socket path. ERR_TOO_LARGE over ADDR_PATH_MOST, ERR_INVALID empty or with NUL. */
 MUST_CHECK enum err addr_from_path(str path, struct addr *out);
 
-/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path"; room >= ADDR_TEXT_MOST always fits. */
+/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path"; room (at least 1) is cut off
+ * at; ADDR_TEXT_MOST always fits. ADDR_NONE gives empty text. */
 str addr_print(const struct addr *addr, char *memory, size_t room);
 
 /* Without the port and the brackets. */
 str addr_print_ip(const struct addr *addr, char *memory, size_t room);
 
-/* Family, address bytes and port; for unix the path. */
+/* Family, address bytes, zone and port; for unix the path. */
 bool addr_eq(const struct addr *a, const struct addr *b);
 
-/* Total order by family, bytes, port. */
+/* Total order by family, bytes, zone, port. */
 int addr_compare(const struct addr *a, const struct addr *b);
 
 bool prefix_has(const struct prefix *prefix, const struct addr *addr);

@@ -70,7 +70,7 @@ static struct arena_block *take_block(struct arena *arena, size_t size)
 void *arena_grow(struct arena *arena, size_t size)
 {
     struct arena_block *block;
-    size_t rounded = (size + 15) & ~(size_t)15;
+    size_t rounded = (size + 15 + (size == 0)) & ~(size_t)15;
 
     CHECK(size <= SIZE_MAX / 2);
     if (rounded > arena->block_size / 4)

@@ -36,7 +36,7 @@ void *arena_grow(struct arena *arena, size_t size);
 /* Aligned to 16 bytes, not cleared. size 0 gives a unique valid pointer. */
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
-    size_t rounded = (size + 15) & ~(size_t)15;
+    size_t rounded = (size + 15 + (size == 0)) & ~(size_t)15;
     char *p = arena->at;
 
     if (unlikely((size_t)(arena->end - p) < rounded || rounded < size))

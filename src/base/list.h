@@ -55,7 +55,7 @@ static inline struct list *list_take(struct list *head)
 #define list_each(node, head) \
     for (struct list *node = (head)->next; node != (head); node = node->next)
 /* The body may unlink and free `node`. */
-#define list_each_safe(node, head) \
+#define list_each_safe(node, head)                                                    \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 

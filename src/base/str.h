@@ -84,7 +84,7 @@ str str_trim(str s);
 bool str_next(str *rest, char separator, str *piece);
 
 /*
- * Digits only: no sign, no blanks, no empty text. False when it is not a number or does
+ * 1 to 20 digits: no sign, no blanks, no empty text. False when it is not a number or does
  * not fit; *out is then untouched.
  */
 bool str_to_u64(str s, uint64_t *out);

@@ -1,7 +1,9 @@
 /*
- * Builds text in memory that the caller owns. It never writes past the end: what does
- * not fit sets `overflow`, and the rest is dropped. Used for response heads, log lines
- * and metrics, so the appenders are small and inline.
+ * Builds text in memory that the caller owns. It never writes past the end: a piece
+ * that does not fit is left out whole and sets `overflow`. Smaller pieces may still come
+ * behind it, so an overflown text is worth nothing; whoever builds one looks at the flag
+ * once, at the end. Used for response heads, log lines and metrics, so the appenders are
+ * small and inline.
  */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
@@ -54,6 +56,7 @@ void text_hex(struct text *text, uint64_t value, unsigned width);
 /* Nanoseconds as seconds with six decimals ("0.000123"). */
 void text_seconds(struct text *text, uint64_t ns);
 
+/* As printf. Needs room for one byte more than it adds. */
 void text_format(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

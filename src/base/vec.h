@@ -7,16 +7,16 @@
 
 #include "base/arena.h"
 
-#define vec_of(type) \
-    { \
-        type *items; \
+#define vec_of(type)        \
+    {                       \
+        type *items;        \
         size_t count, room; \
     }
 
 /* The place of one more item, cleared. */
-#define vec_add(vec, arena) \
+#define vec_add(vec, arena)                                            \
     ((vec)->items = vec_grow((vec)->items, (vec)->count, &(vec)->room, \
-                             sizeof *(vec)->items, (arena)), \
+                             sizeof *(vec)->items, (arena)),           \
      &(vec)->items[(vec)->count++])
 
 static inline void *vec_grow(void *items, size_t count, size_t *room, size_t item_size,
