@@ -1,0 +1,80 @@
+/*
+ * Is a server well? A pure rise and fall machine: results of checks and runs of connect
+ * failures go in, a state with its reason in words comes out. It knows no clock and sends
+ * nothing; the prober keeps one for each server and writes the state into server_live.
+ */
+#ifndef GUARD_HEALTH_H
+#define GUARD_HEALTH_H
+
+#include "base/err.h"
+#include "base/rand.h"
+#include "lb/live.h"
+#include "lb/model.h"
+
+enum { HEALTH_REASON_MOST = 192 };
+
+enum check_result {
+    CHECK_PASSED,
+    CHECK_CONNECT_FAILED, /* error says how: ERR_REFUSED, ERR_TIMEOUT, ... */
+    CHECK_NO_ANSWER,      /* silent, or not done within the timeout */
+    CHECK_CLOSED,         /* closed or reset before the answer was whole */
+    CHECK_INVALID,        /* answered something that is not HTTP */
+    CHECK_BAD_STATUS,
+    CHECK_BAD_BODY, /* expect_body is not in it */
+};
+
+/* How one check went. */
+struct check_outcome {
+    enum check_result result;
+    enum err error;  /* with CHECK_CONNECT_FAILED */
+    unsigned status; /* where there was one */
+    uint32_t duration_ms;
+};
+
+struct health_state {
+    enum health health;
+    uint32_t passed, failed; /* checks in a row; one of them is 0 */
+    uint32_t reason_length;
+    char reason[HEALTH_REASON_MOST];
+};
+
+/*
+ * first: HEALTH_UNKNOWN when weir starts, HEALTH_STARTING for a server added later,
+ * HEALTH_UNRESOLVED for one without an address. Without checks (`off`) it is up at once.
+ */
+void health_begin(struct health_state *state, enum health first,
+                  const struct health_check *check);
+
+/*
+ * After a reload: the same server under a check that may be another one. Keeps what is
+ * known, but a server is up when it is no longer checked. True: the state changed.
+ */
+bool health_check_changed(struct health_state *state, const struct health_check *check);
+
+/* Takes a result in. True: the state changed, and the reason with it. */
+bool health_record(struct health_state *state, const struct health_check *check,
+                   const struct check_outcome *outcome);
+
+/*
+ * Connect failures in a row seen by requests (server_live.connect_failures), the last of
+ * them being `error`: `unhealthy_after` of them mark a usable server down at once. True:
+ * it changed, and the caller sets the counter back to 0. Never without checks, for
+ * nothing would bring the server back.
+ */
+bool health_record_connects(struct health_state *state, const struct health_check *check,
+                            uint32_t failures, enum err error);
+
+/* Its name has no address (any more). True: changed. */
+bool health_record_unresolved(struct health_state *state);
+
+/* Why the state is what it is: "connection refused", "2 of 3 checks: ...". */
+str health_reason(const struct health_state *state);
+
+/* Milliseconds from the start of one check to the start of the next: the interval with
+ * its jitter to both sides. The very first check is made at once. */
+uint32_t health_next_check(const struct health_check *check, struct rand *rand);
+
+/* Is this one of the statuses that the check expects? */
+bool health_expects_status(const struct health_check *check, unsigned status);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * May this exchange be tried again at another server? And the budget that keeps retries
+ * from finishing off a pool that is ill. Twice is only ever done what is the same as once
+ * (RFC 9110 9.2.2), or what surely was not begun.
+ */
+#ifndef GUARD_RETRY_H
+#define GUARD_RETRY_H
+
+#include "lb/live.h"
+#include "lb/model.h"
+#include "proto/head.h"
+
+enum retry_cause {
+    RETRY_CAUSE_CONNECT, /* no connection, or it broke before a byte was sent on it */
+    RETRY_CAUSE_RESET,   /* it broke after that: closed, reset, write failed */
+    RETRY_CAUSE_TIMEOUT, /* no response head in time */
+    RETRY_CAUSE_STATUS,  /* the server has answered with `status` */
+    RETRY_CAUSE_OTHER,   /* garbage, the client's fault, ours: never again */
+};
+
+struct retry_case {
+    enum retry_cause cause;
+    unsigned status; /* with RETRY_CAUSE_STATUS */
+    enum http_method method;
+    unsigned tries;        /* so far, the first included */
+    bool is_request_begun; /* a byte of it was handed to the kernel */
+    bool
+        is_response_begun; /* a byte of it came (or, with a status, went to the client) */
+    bool is_body_whole;    /* we can send the request's body again from its start */
+};
+
+enum retry_verdict {
+    RETRY_NOT,
+    RETRY_FREE,  /* nothing was sent: any method, no budget */
+    RETRY_COSTS, /* if retry_budget_take says so */
+};
+
+enum retry_verdict retry_judge(const struct retries *retries,
+                               const struct retry_case *what);
+
+/*
+ * One retry in flight at the pool, unless there are budget_floor of them and
+ * budget_share percent of its requests in flight already. Any thread. Give back exactly
+ * once for each true, when that try has ended.
+ */
+MUST_CHECK bool retry_budget_take(struct pool_live *pool, const struct retries *retries);
+void retry_budget_give(struct pool_live *pool);
+
+#endif

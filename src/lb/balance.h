@@ -1,0 +1,70 @@
+/*
+ * The contract that every way of choosing fulfils, and the table of them. A balancer is
+ * a pure function: what a decision may depend on comes in by argument (struct ask), so a
+ * test states it and looks at the answer. To add one: write a file, add a row to
+ * balance.c, and say in CONTRIBUTING's words what its shares must be.
+ */
+#ifndef LB_BALANCE_H
+#define LB_BALANCE_H
+
+#include "base/arena.h"
+#include "base/rand.h"
+#include "lb/live.h"
+
+/* One address that serves, as a member of an endpoint set. */
+struct server {
+    str name; /* of the entry in the file; several addresses of one name share it */
+    struct addr addr;
+    str addr_text;          /* printed once */
+    unsigned weight;        /* 0: gets nothing */
+    unsigned max_in_flight; /* 0: no cap */
+    bool is_draining;       /* in use by what runs on it, for nothing new */
+    struct server_live *live;
+};
+
+/*
+ * Servers among which one choice is made: the primaries of a pool, or its backups.
+ * `data` is what the balancer has built for them.
+ */
+struct tier {
+    const struct server *servers;
+    unsigned count;
+    const void *data;
+    size_t scratch_at; /* where this tier's part of a worker's scratch begins */
+};
+
+enum { TRIED_MOST = 8 };
+
+/* Everything a choice may depend on. */
+struct ask {
+    struct rand *rand;
+    char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
+    bool ignore_health; /* when_all_down: open */
+    unsigned tried_count;
+    const struct server_live *tried[TRIED_MOST]; /* do not choose them again */
+};
+
+struct balancer {
+    const char *name; /* the value in the configuration */
+    const char *doc;  /* one line for the reference */
+    bool uses_weight;
+    /* Tables for the tier; NULL when none are needed. */
+    const void *(*build)(struct arena *arena, const struct tier *tier);
+    /* Bytes of scratch that one worker needs for the tier; NULL: none. */
+    size_t (*scratch_size)(const struct tier *tier);
+    /* Begins the scratch at a random place, so that workers do not march in step. */
+    void (*scratch_start)(const struct tier *tier, char *scratch, struct rand *rand);
+    /* Index into tier->servers, or -1 when nobody may be chosen. */
+    int (*pick)(const struct tier *tier, const struct ask *ask);
+};
+
+/* By its name in the configuration; NULL when there is none. */
+const struct balancer *balancer_find(str name);
+
+/* The table, NULL at its end. */
+extern const struct balancer *const balancers[];
+
+/* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
+bool ask_allows(const struct ask *ask, const struct server *server);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * What we know at run time: health, load, counts. Live objects are found by identity
+ * (pool name, server name and address, route name, listener name) when a new snapshot
+ * or endpoint set is built, so a reload forgets nothing. They lie on the heap; the
+ * steward makes and frees them. Atomics are shared words; everything in a `shard` is
+ * written by one worker with plain adds and read by the steward, which sums.
+ */
+#ifndef LB_LIVE_H
+#define LB_LIVE_H
+
+#include "base/addr.h"
+#include "base/counter.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+
+struct endpoint_set; /* lb/pool.h */
+
+enum health {
+    HEALTH_UNKNOWN, /* usable: weir has just begun, the first check decides */
+    HEALTH_UP,
+    HEALTH_STARTING, /* added later: not used before its first check has passed */
+    HEALTH_DOWN,
+    HEALTH_UNRESOLVED, /* its name has no address */
+    HEALTH_COUNT,
+};
+
+/* "up", "down", ...: the words of `weir status`. */
+const char *health_text(enum health health);
+
+static inline bool health_is_usable(enum health health)
+{
+    return health <= HEALTH_UP;
+}
+
+enum { CODE_CLASSES = 6 }; /* 1xx..5xx at [1]..[5]; [0]: no response at all */
+
+enum server_failure {
+    FAILURE_CONNECT_REFUSED,
+    FAILURE_CONNECT_TIMEOUT,
+    FAILURE_CONNECT_ERROR,
+    FAILURE_CLOSED,  /* before or in the middle of a response */
+    FAILURE_TIMEOUT, /* silent */
+    FAILURE_INVALID, /* answered garbage */
+    FAILURE_COUNT,
+};
+
+/* The label of weir_server_failures_total. */
+const char *server_failure_text(enum server_failure failure);
+
+struct server_shard {
+    CACHE_ALIGNED uint64_t requests[CODE_CLASSES];
+    uint64_t failures[FAILURE_COUNT];
+    uint64_t bytes_sent, bytes_received; /* to and from the server */
+    struct histogram response, connect;  /* time to first byte; connect */
+};
+
+struct server_live {
+    CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */
+    CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
+    _Atomic(unsigned) connect_failures;        /* in a row, over all workers */
+    _Atomic(unsigned) holds;     /* sets, links and relays that point here */
+    struct server_shard *shards; /* [worker] */
+    str pool_name, name;         /* copies of its own */
+    struct addr addr;
+};
+
+struct pool_shard {
+    CACHE_ALIGNED uint64_t requests;
+    uint64_t retries;
+    uint64_t no_server; /* refused because nobody was usable */
+};
+
+/* A worker's own place at a pool. */
+struct pool_desk {
+    CACHE_ALIGNED struct endpoint_set *set; /* adopted by mailbox */
+    void *scratch;                          /* the balancers' memory; made with the set */
+};
+
+struct pool_live {
+    str name;
+    CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
+    CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
+    struct pool_shard *shards; /* [worker] */
+    struct pool_desk *desks;   /* [worker] */
+    unsigned worker_count;
+};
+
+/* Causes as in the access log (interface.md 2.10). */
+enum cause {
+    CAUSE_OK,
+    CAUSE_CLIENT_CLOSED,
+    CAUSE_CLIENT_TIMEOUT,
+    CAUSE_NO_ROUTE,
+    CAUSE_NO_SERVER,
+    CAUSE_CONNECT_REFUSED,
+    CAUSE_CONNECT_TIMEOUT,
+    CAUSE_CONNECT_ERROR,
+    CAUSE_SERVER_CLOSED,
+    CAUSE_SERVER_TIMEOUT,
+    CAUSE_SERVER_INVALID,
+    CAUSE_LIMITED,
+    CAUSE_TOO_LARGE,
+    CAUSE_BAD_REQUEST,
+    CAUSE_OVERLOADED,
+    CAUSE_UNRESOLVED,
+    CAUSE_UNSUPPORTED,
+    CAUSE_INTERNAL,
+    CAUSE_COUNT,
+};
+
+/* "ok", "client_closed", ...; static. */
+const char *cause_text(enum cause cause);
+
+struct route_shard {
+    CACHE_ALIGNED struct histogram
+        duration[CODE_CLASSES]; /* requests_total is its count */
+    uint64_t causes[CAUSE_COUNT];
+    int64_t in_flight; /* may be below zero in one shard; the sum is right */
+};
+
+struct route_live {
+    str name;
+    struct route_shard *shards; /* [worker] */
+};
+
+enum reject_reason {
+    REJECT_LISTENER_FULL,
+    REJECT_IP_FULL,
+    REJECT_PROCESS_FULL,
+    REJECT_COUNT
+};
+
+const char *reject_reason_text(enum reject_reason reason);
+
+struct listener_shard {
+    CACHE_ALIGNED uint64_t accepted;
+    uint64_t rejected[REJECT_COUNT];
+    uint64_t bytes_received, bytes_sent;
+    uint64_t requests[CODE_CLASSES];
+};
+
+struct listener_live {
+    str name;
+    CACHE_ALIGNED _Atomic(unsigned) connections; /* open now, over all workers */
+    struct listener_shard *shards;               /* [worker] */
+};
+
+#endif

@@ -1,0 +1,254 @@
+/*
+ * What a configuration says, compiled: the vocabulary of the house. A snapshot and all
+ * it points to lies in one arena and never changes once published; it is replaced as a
+ * whole. What changes at run time hangs on the `live` pointers (lb/live.h), which outlast
+ * snapshots. Durations are milliseconds, sizes bytes, unless a name says otherwise.
+ */
+#ifndef LB_MODEL_H
+#define LB_MODEL_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+
+struct balancer; /* lb/balance.h */
+struct listener_live;
+struct match;     /* lb/match.h */
+struct pool_live; /* lb/live.h */
+struct route_live;
+struct router;   /* lb/router.h */
+struct template; /* lb/template.h */
+
+enum { DURATION_NONE = 0 }; /* no deadline: only where the configuration says `off` */
+
+struct timeouts {
+    uint32_t connect, request_header, request_body, response, response_body;
+    uint32_t client_write, idle, tunnel;
+};
+
+struct sizes {
+    uint32_t header_size; /* a whole head */
+    uint32_t headers;     /* fields in a head */
+    uint32_t uri;         /* a request target */
+    uint32_t buffer;      /* of a body, held in memory per direction */
+    uint64_t body;        /* a request's body; UINT64_MAX: no limit */
+};
+
+enum retry_on {
+    RETRY_CONNECT_ERROR = 1 << 0,
+    RETRY_RESET_BEFORE_RESPONSE = 1 << 1,
+    RETRY_RESPONSE_TIMEOUT = 1 << 2,
+    RETRY_500 = 1 << 3, /* statuses a server answered: only when the file names them */
+    RETRY_502 = 1 << 4,
+    RETRY_503 = 1 << 5,
+    RETRY_504 = 1 << 6,
+};
+
+struct retries {
+    uint32_t count;        /* tries after the first */
+    uint32_t on_errors;    /* enum retry_on */
+    bool all_methods;      /* false: idempotent ones only */
+    uint32_t budget_share; /* percent of the requests in flight */
+    uint32_t budget_floor; /* retries at once that are always allowed */
+};
+
+struct slow_client {
+    uint32_t min_rate; /* bytes a second, once `grace` is over */
+    uint32_t grace;
+};
+
+struct forwarded {
+    bool x_forwarded;
+    bool forwarded; /* RFC 7239 */
+    str request_id; /* the header's name; empty: off */
+};
+
+enum listener_kind { LISTENER_HTTP, LISTENER_TCP };
+
+struct listener {
+    str name;
+    enum listener_kind kind;
+    const struct addr *addresses;
+    unsigned address_count;
+    unsigned index;           /* in snapshot->listeners */
+    uint32_t max_connections; /* 0: only the process's limit */
+    uint32_t max_connections_per_ip;
+    const struct pool *to;    /* tcp: where it goes */
+    struct router *router;    /* http: the routes that this listener may take */
+    struct timeouts timeouts; /* before a route is known, and for tcp */
+    struct sizes sizes;
+    struct listener_live *live;
+};
+
+/* Fields to set, add and remove in a head. Values may hold facts in braces. */
+struct header_edit {
+    enum header_verb { HEADER_SET, HEADER_ADD, HEADER_REMOVE } verb;
+    str name;
+    str value;                       /* a template: see lb/template.h */
+    const struct template *compiled; /* of the value; NULL with HEADER_REMOVE */
+};
+
+struct header_edits {
+    const struct header_edit *items;
+    unsigned count;
+};
+
+struct redirect {
+    str to; /* a template */
+    const struct template *compiled;
+    unsigned status;
+};
+
+struct respond {
+    unsigned status;
+    str body;
+    str content_type;
+};
+
+struct share {
+    const struct pool *pool;
+    unsigned weight;
+};
+
+enum route_action { ROUTE_TO_POOL, ROUTE_SPLIT, ROUTE_REDIRECT, ROUTE_RESPOND };
+
+enum host_header { HOST_KEEP, HOST_SERVER, HOST_FIXED };
+
+struct route {
+    str name;
+    unsigned index;            /* in snapshot->routes: the order of the file */
+    const struct match *match; /* NULL takes everything */
+    enum route_action action;
+    const struct share *shares; /* one for `to`, several for `split` */
+    unsigned share_count, share_total;
+    struct redirect redirect;
+    struct respond respond;
+    str strip_prefix;
+    enum host_header host_header;
+    str host_name; /* with HOST_FIXED */
+    struct header_edits request_headers, response_headers;
+    struct timeouts timeouts;
+    struct retries retries;
+    struct sizes sizes;
+    struct forwarded forwarded;
+    struct slow_client slow_client;
+    struct route_live *live;
+};
+
+/* A server as the file names it. A host name stands for every address it resolves to. */
+struct server_entry {
+    str name;
+    str host;         /* an IP, a host name, or a path with is_unix */
+    struct addr addr; /* family ADDR_NONE: host must be resolved */
+    uint16_t port;
+    bool is_backup;
+    uint32_t weight;          /* 0: gets nothing */
+    uint32_t max_connections; /* requests in flight; 0: no cap */
+};
+
+struct status_range {
+    uint16_t from, to;
+};
+
+struct health_check {
+    bool is_enabled;
+    bool is_http; /* else a TCP connect decides */
+    str path, host;
+    const struct status_range *expect_status;
+    unsigned expect_status_count;
+    str expect_body; /* substring; empty: not asked for */
+    uint32_t interval, timeout;
+    uint32_t unhealthy_after, healthy_after;
+    uint32_t jitter; /* percent of the interval */
+};
+
+struct keepalive {
+    uint32_t connections;  /* idle ones kept, per worker */
+    uint32_t idle;         /* how long one is kept */
+    uint32_t max_requests; /* one connection is used for */
+};
+
+enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
+enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
+
+struct pool {
+    str name;
+    unsigned index;
+    const struct balancer *balancer;
+    const struct server_entry *servers;
+    unsigned server_count;
+    struct keepalive keepalive;
+    struct health_check check;
+    enum when_all_down when_all_down;
+    enum proxy_protocol proxy_protocol;
+    uint32_t drain_timeout;
+    struct retries retries;   /* the budget is the pool's */
+    struct timeouts timeouts; /* connect, for tcp */
+    struct pool_live *live;
+};
+
+struct runtime {
+    unsigned workers; /* 0: one per CPU this process may use */
+    str user;
+    uint32_t max_connections; /* 0: from the limit of open files */
+    uint32_t shutdown_grace;
+    str state_dir;
+};
+
+struct resolver_settings {
+    const struct addr *servers; /* none: what the system says */
+    unsigned server_count;
+    uint32_t timeout, min_ttl, max_ttl;
+};
+
+enum log_format { LOG_JSON, LOG_COMBINED, LOG_TEXT };
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct log_settings {
+    bool is_enabled;
+    str to; /* a path, "stdout", "stderr", "syslog" */
+    enum log_format format;
+    enum log_level level; /* error log */
+};
+
+struct metrics_settings {
+    bool is_enabled;
+    str path;
+    enum { PER_SERVER_AUTO, PER_SERVER_ON, PER_SERVER_OFF } per_server;
+};
+
+struct admin_settings {
+    str socket;  /* empty: none */
+    str address; /* empty: none */
+};
+
+enum { SNAPSHOT_MAGIC = 0x534e4150 };
+
+/* How many of a worker's exchanges stand on a snapshot; that worker alone writes it. */
+struct snapshot_pin {
+    CACHE_ALIGNED uint64_t count;
+};
+
+struct snapshot {
+    unsigned magic;
+    struct arena arena;
+    uint64_t number; /* counts up with every accepted configuration */
+    struct runtime runtime;
+    struct resolver_settings resolvers;
+    const struct prefix *trusted_proxies;
+    unsigned trusted_proxy_count;
+    struct listener *listeners;
+    unsigned listener_count;
+    struct route *routes;
+    unsigned route_count;
+    struct pool *pools;
+    unsigned pool_count;
+    struct log_settings access_log, error_log;
+    struct metrics_settings metrics;
+    struct admin_settings admin;
+    struct snapshot_pin *pins; /* [worker] */
+};
+
+#endif

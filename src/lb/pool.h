@@ -1,0 +1,59 @@
+/*
+ * Who is in a pool now, and the choice among them. An endpoint set is immutable; the
+ * steward builds a new one when members change (file, DNS) and workers adopt it by
+ * mailbox. Primaries come first; backups are asked only when no primary may be chosen.
+ */
+#ifndef LB_POOL_H
+#define LB_POOL_H
+
+#include "lb/balance.h"
+#include "lb/model.h"
+
+enum { TIER_PRIMARY, TIER_BACKUP, TIER_COUNT };
+
+struct endpoint_set {
+    struct arena arena; /* all of the set, itself too */
+    const struct balancer *balancer;
+    const struct server *servers; /* primaries first */
+    unsigned count;
+    struct tier tiers[TIER_COUNT];
+    size_t scratch_size;
+    enum when_all_down when_all_down;
+};
+
+/* What one member is made of. The strings are copied into the set. */
+struct member {
+    str name;
+    struct addr addr;
+    unsigned weight, max_in_flight;
+    bool is_backup, is_draining;
+    struct server_live *live; /* the set does not take a hold; its maker does */
+};
+
+/* Builds a set; never fails. Freed by endpoint_set_free. */
+struct endpoint_set *endpoint_set_new(const struct balancer *balancer,
+                                      enum when_all_down when_all_down,
+                                      const struct member *members, unsigned count);
+void endpoint_set_free(struct endpoint_set *set);
+
+/* Starts a worker's scratch (set->scratch_size bytes) for this set. */
+void endpoint_set_scratch_start(const struct endpoint_set *set, char *scratch,
+                                struct rand *rand);
+
+/* The chosen server, or NULL: nobody may be chosen. `ask->ignore_health` is set here. */
+const struct server *pool_pick(const struct endpoint_set *set, struct ask *ask);
+
+/*
+ * pool_pick, and one more request in flight there: when another worker takes the last
+ * place under a server's cap in between, the choice is made again. Undo with server_give.
+ */
+const struct server *pool_take(const struct endpoint_set *set, struct ask *ask);
+
+/* One more in flight, unless its cap is reached; any thread. Give back exactly once. */
+MUST_CHECK bool server_take(const struct server *server);
+void server_give(struct server_live *live);
+
+/* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */
+void ask_add_tried(struct ask *ask, const struct server_live *live);
+
+#endif
