@@ -44,6 +44,7 @@ static void add_page(struct slab *slab)
         slab->free = item;
         MEMORY_POISON(item, slab->item_size);
     }
+    CHECK(slab->free); /* per_page is at least LEAST_PER_PAGE */
 }
 
 void *slab_take(struct slab *slab)
