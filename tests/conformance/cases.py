@@ -175,11 +175,13 @@ refuse(9, "CR before the request", b"\r" + G + E)
 # 10: chunk sizes
 for size in (b"0x5", b"-5", b"+5", b" 5", b"\t5", b"", b"5x", b"g", b"5 5", b"5,", b"5\x00", b"\x005",
              b"5\x0b", b"1" + b"0" * 16, b"f" * 17, b"8" + b"0" * 15, b"f" * 16, b"1" + b"0" * 15 + b"5",
-             b'"5"', b"5.", b"5_", b"\xb2", b"0" * 400 + b"5"):
+             b'"5"', b"5.", b"5_", b"\xb2"):
     codes = {400, 413} if len(size) > 10 else BAD
     refuse(10, f"size {shown(size)}", P + TE + E + size + b"\r\nhello\r\n0\r\n\r\n", codes)
 either(10, "size '5 '", P + TE + E + b"5 \r\nhello\r\n0\r\n\r\n", SEEN_HELLO)
 either(10, "size 00005", P + TE + E + b"00005\r\nhello\r\n0\r\n\r\n", SEEN_HELLO)
+either(10, "size of 400 zeros and 5", P + TE + E + b"0" * 400 + b"5\r\nhello\r\n0\r\n\r\n",
+       SEEN_HELLO)
 either(10, "last chunk 000", P + TE + E + b"5\r\nhello\r\n000\r\n\r\n", SEEN_HELLO)
 accept(10, "size a, A", P + TE + E + b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n",
        ("POST", "/c", b"0123456789" * 2))
@@ -235,7 +237,7 @@ for value in (b"a b", b"a,b", b"a, b", b"a/b", b"u@a", b"u:p@a", b"a\x00", b"a:b
     refuse(14, f"Host {shown(value)}", R + b"Host: " + value + E + E)
 for value in (b"a:80", b"[::1]:80", b"[::1]", b"A.Example", b"a-b.c", b"127.0.0.1", b"a_b"):
     accept(14, f"Host {shown(value)}", R + b"Host: " + value + E + E, SEEN_GET)
-for value in (b"", b"a:", b"a.", b"a..b", b"-a", b"\xc3\xa4", b"a:0"):
+for value in (b"", b"a:", b"a.", b"a..b", b"-a", b"\xc3\xa4", b"a:0", b"a;b"):
     either(14, f"Host {shown(value)}", R + b"Host: " + value + E + E, SEEN_GET)
 either(14, "target differs from Host", b"GET http://b/c HTTP/1.1\r\nHost: a\r\n\r\n", SEEN_GET)
 refuse(14, "absolute target without Host", b"GET http://b/c HTTP/1.1\r\n\r\n")

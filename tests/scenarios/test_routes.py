@@ -1,0 +1,225 @@
+"""Which request goes where, and what is changed on the way."""
+
+import collections
+
+import pytest
+
+import stage
+from stage import Weir, http_config
+
+
+@pytest.fixture(scope="module")
+def origins():
+    made = {n: stage.Origin(n) for n in ("a", "b")}
+    yield made
+    for o in made.values():
+        o.stop()
+
+
+def routes_config(origins, routes, **more):
+    pools = {n: {"servers": [o.address], "health": {"active": "off"}} for n, o in origins.items()}
+    config = http_config(routes=routes, **more)
+    config["pools"] = pools
+    return config
+
+
+def routed(weir, target="/", **more):
+    """The name of the origin that answered, or the status of our own answer."""
+    answer = weir.ask(target=target, **more)
+    return answer.json()["origin"] if answer.status == 200 and answer["X-Origin"] \
+        else answer.status
+
+
+MATCH = [
+    # match, then (request, does it match)
+    ({"host": "a.example"}, [
+        ({"host": "a.example"}, 1), ({"host": "A.EXAMPLE"}, 1), ({"host": "a.example:8080"}, 1),
+        ({"host": "a.example."}, None), ({"host": "b.example"}, 0), ({"host": "x.a.example"}, 0)]),
+    ({"host": "*.a.example"}, [
+        ({"host": "x.a.example"}, 1), ({"host": "a.example"}, 0), ({"host": "xa.example"}, 0)]),
+    ({"host": ["a.example", "b.example"]}, [
+        ({"host": "a.example"}, 1), ({"host": "b.example"}, 1), ({"host": "c.example"}, 0)]),
+    ({"path": "/x"}, [
+        ({"target": "/x"}, 1), ({"target": "/x?y"}, 1), ({"target": "/x/"}, 0),
+        ({"target": "/xy"}, 0), ({"target": "/X"}, 0), ({"target": "/y/../x"}, 1),
+        ({"target": "/%78"}, 1)]),
+    ({"path": "/api/*"}, [
+        ({"target": "/api/x"}, 1), ({"target": "/api"}, 1), ({"target": "/api/"}, 1),
+        ({"target": "/apis"}, 0), ({"target": "/"}, 0), ({"target": "/api/../x"}, 0)]),
+    ({"path": "~^/v[0-9]+/"}, [
+        ({"target": "/v1/x"}, 1), ({"target": "/v22/"}, 1), ({"target": "/vx/"}, 0)]),
+    ({"method": ["POST", "PUT"]}, [
+        ({"method": "POST", "body": b""}, 1), ({"method": "PUT", "body": b"x"}, 1), ({}, 0)]),
+    ({"method": "GET"}, [({}, 1), ({"method": "POST", "body": b""}, 0)]),
+    ({"header": {"X-Beta": "1"}}, [
+        ({"fields": {"X-Beta": "1"}}, 1), ({"fields": {"x-beta": "1"}}, 1),
+        ({"fields": {"X-Beta": "2"}}, 0), ({}, 0)]),
+    ({"header": {"User-Agent": "~(?i)android|iphone"}}, [
+        ({"fields": {"User-Agent": "An iPhone"}}, 1), ({"fields": {"User-Agent": "x"}}, 0)]),
+    ({"cookie": {"tier": "premium"}}, [
+        ({"fields": {"Cookie": "tier=premium"}}, 1), ({"fields": {"Cookie": "a=b; tier=premium"}}, 1),
+        ({"fields": {"Cookie": "xtier=premium"}}, 0), ({"fields": {"Cookie": "tier=free"}}, 0)]),
+    ({"query": {"debug": "1"}}, [
+        ({"target": "/?debug=1"}, 1), ({"target": "/?a=b&debug=1"}, 1), ({"target": "/?debug=2"}, 0),
+        ({"target": "/?xdebug=1"}, 0), ({"target": "/"}, 0)]),
+    ({"query": {"debug": "absent"}}, [({"target": "/"}, 1), ({"target": "/?debug=1"}, 0)]),
+    ({"client_ip": ["127.0.0.1/32"]}, [({}, 1), ({"source": "127.0.0.9"}, 0)]),
+    ({"client_ip": {"not": ["127.0.0.8/29"]}}, [({}, 1), ({"source": "127.0.0.9"}, 0)]),
+    ({"listener": "other"}, [({}, 0), ({"listener": "other"}, 1)]),
+    ({"host": "a.example", "path": "/x/*", "method": "GET"}, [
+        ({"host": "a.example", "target": "/x/y"}, 1), ({"host": "b.example", "target": "/x/y"}, 0),
+        ({"host": "a.example", "target": "/y"}, 0)]),
+]
+
+
+@pytest.fixture(scope="module")
+def matching(origins):
+    """One daemon for all of MATCH: the row is chosen by a header on every request."""
+    routes = []
+    for i, (match, _) in enumerate(MATCH):
+        header = {**match.get("header", {}), "X-Row": str(i)}
+        routes.append({"name": f"row{i}", "match": {**match, "header": header}, "to": "a"})
+    routes.append({"name": "rest", "to": "b"})
+    config = routes_config(origins, routes)
+    config["listeners"]["other"] = {"address": stage.free_address()}
+    with Weir(config) as w:
+        yield w
+
+
+@pytest.mark.parametrize("row", range(len(MATCH)), ids=lambda i: str(MATCH[i][0]))
+def test_match(matching, row):
+    for request, wanted in MATCH[row][1]:
+        request = dict(request)
+        fields = {**request.pop("fields", {}), "X-Row": str(row)}
+        got = routed(matching, fields=fields, **request)
+        if wanted is None:
+            assert got in ("a", "b", 400), request
+        else:
+            assert got == ("a" if wanted else "b"), request
+
+
+def test_get_matches_head_too(origins):
+    routes = [{"name": "g", "match": {"method": "GET"}, "to": "a"}, {"name": "r", "to": "b"}]
+    with Weir(routes_config(origins, routes)) as w:
+        assert w.ask("HEAD")["X-Origin"] == "a"
+
+
+def test_first_match_wins(origins):
+    routes = [{"name": "one", "match": {"path": "/x/*"}, "to": "a"},
+              {"name": "two", "match": {"path": "/x/y"}, "to": "b"},
+              {"name": "rest", "to": "b"}]
+    with Weir(routes_config(origins, routes)) as w:
+        assert routed(w, "/x/y") == "a" and routed(w, "/") == "b"
+
+
+def test_no_route(origins):
+    with Weir(routes_config(origins, [{"name": "x", "match": {"path": "/x"}, "to": "a"},
+                                      {"name": "y", "match": {"path": "/y"}, "to": "b"}])) as w:
+        answer = w.ask(target="/z")
+        assert answer.status == 404 and answer["Weir-Cause"] == "no_route"
+
+
+@pytest.fixture(scope="module")
+def doing(origins):
+    """One daemon whose routes do something with the request, a host for each."""
+    routes = [
+        {"name": "split", "match": {"host": "split"}, "split": {"a": "75%", "b": "25%"}},
+        {"name": "redirect", "match": {"host": "redirect"},
+         "redirect": {"to": "https://shop.example{path}", "status": 308}},
+        {"name": "found", "match": {"host": "found"},
+         "redirect": {"to": "https://shop.example/", "status": 302}},
+        {"name": "respond", "match": {"host": "respond"}, "respond": {"status": 200, "body": "ok\n"}},
+        {"name": "gone", "match": {"host": "gone"}, "respond": {"status": 410, "body": "gone\n"}},
+        {"name": "strip", "match": {"host": "strip", "path": "/api/*"}, "strip_prefix": "/api", "to": "a"},
+        {"name": "server", "match": {"host": "server"}, "host_header": "server", "to": "a"},
+        {"name": "fixed", "match": {"host": "fixed"}, "host_header": "inner.example", "to": "a"},
+        {"name": "headers", "match": {"host": "headers"}, "to": "a",
+         "headers": {"request": {"set": {"X-Set": "ours"}, "add": {"X-Add": "more"},
+                                 "remove": ["X-Gone"]},
+                     "response": {"set": {"Cache-Control": "no-store"}, "add": {"X-Also": "1"},
+                                  "remove": ["X-Origin"]}}},
+        {"name": "small", "match": {"host": "small"}, "sizes": {"body": "1KiB"}, "to": "a"},
+        {"name": "quick", "match": {"host": "quick"}, "timeouts": {"response": "300ms"}, "to": "a"},
+        {"name": "rest", "to": "b"},
+    ]
+    with Weir(routes_config(origins, routes)) as w:
+        yield w
+
+
+def test_split(doing):
+    shares = collections.Counter(routed(doing, host="split") for _ in range(400))
+    assert 240 <= shares["a"] <= 360, shares
+    assert shares["a"] + shares["b"] == 400
+
+
+def test_redirect(doing):
+    answer = doing.ask(host="redirect", target="/cart?x=1")
+    assert answer.status == 308
+    assert answer["Location"] in ("https://shop.example/cart", "https://shop.example/cart?x=1")
+    assert doing.ask(host="found").status == 302
+
+
+def test_redirect_with_a_body_on_the_way(doing):
+    with doing.client() as c:
+        answer = c.ask("POST", "/x", {}, b"hello", host="redirect")
+        assert answer.status == 308
+        if (answer["Connection"] or "").lower() != "close":
+            assert c.ask(host="respond").body == b"ok\n"
+
+
+def test_respond(doing):
+    with doing.client() as c:
+        answer = c.ask(host="respond")
+        assert answer.status == 200 and answer.body == b"ok\n"
+        head = c.ask("HEAD", host="respond")
+        assert head.status == 200
+        assert c.ask(host="gone").status == 410
+
+
+@pytest.mark.parametrize("sent,got", [("/api/x", "/x"), ("/api", "/"), ("/api/", "/"),
+                                      ("/api/x?y=z", "/x?y=z"), ("/api//x", None),
+                                      ("/api/api/x", "/api/x")])
+def test_strip_prefix(doing, sent, got):
+    target = doing.ask(host="strip", target=sent).json()["target"]
+    assert target == got if got else target in ("/x", "//x")
+
+
+def test_host_header(doing, origins):
+    origins["a"].forget()
+    doing.ask(host="server")
+    assert origins["a"].last()["Host"] == origins["a"].address
+    assert origins["a"].last()["X-Forwarded-Host"] == "server"
+    doing.ask(host="fixed")
+    assert origins["a"].last()["Host"] == "inner.example"
+
+
+def test_headers(doing, origins):
+    origins["a"].forget()
+    answer = doing.ask(host="headers", fields=[("X-Set", "theirs"), ("X-Add", "first"),
+                                               ("x-gone", "x"), ("X-Other", "kept")])
+    seen = origins["a"].last()
+    assert seen.fields.all("X-Set") == ["ours"]
+    assert seen.fields.all("X-Add") == ["first", "more"]
+    assert seen["X-Gone"] is None and seen["X-Other"] == "kept"
+    assert answer["Cache-Control"] == "no-store" and answer["X-Also"] == "1"
+    assert answer["X-Origin"] is None
+
+
+def test_sizes_of_a_route(doing):
+    assert doing.ask("POST", host="small", body=b"x" * 1024).status == 200
+    answer = doing.ask("POST", host="small", body=b"x" * 1025)
+    assert answer.status == 413 and answer["Weir-Cause"] == "too_large"
+
+
+def test_timeout_of_a_route(doing):
+    answer = doing.ask(host="quick", target="/delay/5")
+    assert answer.status == 504 and answer["Weir-Cause"] == "server_timeout"
+    assert routed(doing, "/delay/0.6", host="any") == "b"
+
+
+def test_regex_that_backtracks_is_bounded(origins):
+    routes = [{"name": "r", "match": {"path": "~^/(a+)+$"}, "to": "a"}, {"name": "s", "to": "b"}]
+    with Weir(routes_config(origins, routes)) as w:
+        before = w.cpu()
+        assert w.ask(target="/" + "a" * 3000 + "!").status in (200, 400, 404, 500, 503)
+        assert w.cpu() - before < 2 * stage.SLOW
