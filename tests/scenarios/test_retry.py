@@ -1,0 +1,164 @@
+"""When a request may be tried again, and when never."""
+
+import threading
+import time
+
+import pytest
+
+import stage
+from stage import CLOSE, Load, Origin, Weir, http_config, until
+
+
+@pytest.fixture
+def two():
+    with Origin("good") as good, Origin("bad") as bad:
+        yield good, bad
+
+
+def config(*servers, **more):
+    """Servers that fail are kept in play, so that every second pick meets them."""
+    return http_config(*servers, pool={"health": {"active": "off"}}, **more)
+
+
+def dying(conn, seen):
+    """Takes the request and closes without a byte."""
+    seen.read_body()
+    return CLOSE
+
+
+def test_idempotent_request_goes_to_another_server(two):
+    good, bad = two
+    bad.on("/c", dying)
+    with Weir(config(good, bad)) as w:
+        for method in ("GET", "PUT", "DELETE"):
+            for _ in range(4):
+                assert w.ask(method, "/c", body=b"hello" if method == "PUT" else None).status == 200
+        assert bad.seen("/c"), "it was asked"
+        assert w.wait_log(path="/c", retries=1)
+        assert (w.metrics().get("weir_pool_retries_total", pool="main") or 0) >= 1
+
+
+def test_post_is_never_sent_twice(two):
+    good, bad = two
+    bad.on("/c", dying)
+    with Weir(config(good, bad)) as w:
+        statuses = [w.ask("POST", "/c", {"X-Number": str(i)}, b"x").status for i in range(10)]
+        assert set(statuses) == {200, 502}
+        numbers = [s["X-Number"] for s in good.seen("/c") + bad.seen("/c")]
+        assert len(numbers) == len(set(numbers)) == 10
+
+
+def test_reused_connection_that_broke(two):
+    """The origin closes an idle connection: a GET that meets it is not lost."""
+    good, _ = two
+
+    def part(conn, seen):
+        conn.answer(200, b"once")
+        time.sleep(0.002)
+        return CLOSE                # said keep-alive, and closes all the same
+
+    good.on("/c", part)
+    with Weir(config(good)) as w:
+        with w.client() as c:
+            for _ in range(50):
+                assert c.ask(target="/c").status == 200
+
+
+def test_post_on_a_connection_closed_while_idle(two):
+    """A connection known to be closed is not used, so that a POST is not lost on it."""
+    good, _ = two
+
+    def part(conn, seen):
+        seen.read_body()
+        conn.answer(200, b"once")
+        return CLOSE
+
+    good.on("/c", part)
+    with Weir(config(good)) as w:
+        with w.client() as c:
+            for _ in range(10):
+                assert c.ask("POST", "/c", body=b"x").status == 200
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+def test_refused_connection_goes_elsewhere_for_every_method(two, method):
+    good, bad = two
+    bad.kill()
+    with Weir(config(good, bad)) as w:
+        body = None if method == "GET" else b"hello"
+        for _ in range(8):
+            answer = w.ask(method, "/echo", body=body)
+            assert answer.status == 200 and answer.json()["size"] == len(body or b"")
+
+
+def test_answer_that_began_is_not_retried(two):
+    good, bad = two
+    bad.say("/c", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", CLOSE)
+    with Weir(config(bad, good)) as w:
+        cut = 0
+        for _ in range(4):
+            try:
+                w.ask(target="/c")
+            except (EOFError, stage.Cut):
+                cut += 1
+        assert cut == len(bad.seen("/c")) > 0
+        assert len(good.seen("/c")) + len(bad.seen("/c")) == 4
+
+
+def test_statuses_only_when_named(two):
+    good, bad = two
+    bad.say("/c", b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    with Weir(config(good, bad)) as w:
+        assert {w.ask(target="/c").status for _ in range(4)} == {200, 503}
+
+
+def test_named_statuses_are_retried(two):
+    good, bad = two
+    bad.say("/c", b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    named = {"retries": {"count": 2, "on_errors": ["connect_error", "reset_before_response", 503]}}
+    with Weir(config(good, bad, defaults=named)) as w:
+        assert {w.ask(target="/c").status for _ in range(4)} == {200}
+
+
+def test_no_retries_when_told_so(two):
+    good, bad = two
+    bad.on("/c", dying)
+    with Weir(config(good, bad, defaults={"retries": {"count": 0}})) as w:
+        assert {w.ask(target="/c").status for _ in range(6)} == {200, 502}
+
+
+def test_a_big_upload_is_not_retried(two):
+    """What is gone can not be sent again: the client hears of it."""
+    good, bad = two
+    bad.on("/c", dying)
+    with Weir(config(bad, good)) as w:
+        statuses = {w.ask("PUT", "/c", body=b"x" * (4 << 20)).status for _ in range(4)}
+        assert statuses <= {200, 502} and 200 in statuses
+        assert all(s.size == 4 << 20 for s in good.seen("/c"))
+
+
+def test_budget(two):
+    """Every server fails: retries stay a small part of the load."""
+    good, bad = two
+    good.on("/c", dying)
+    bad.on("/c", dying)
+    with Weir(config(good, bad)) as w:
+        for _ in range(100):
+            assert w.ask(target="/c").status in (502, 503)
+        asked = len(good.seen("/c")) + len(bad.seen("/c"))
+        assert asked <= 100 + 45, "a fifth, and a floor of 3 in flight at a time"
+
+
+@pytest.mark.deep
+def test_killed_server_fails_no_idempotent_request():
+    with Origin("a") as a, Origin("b") as b, Origin("c") as c:
+        with Weir(http_config(a, b, c, pool={"health": {"active": {"interval": "500ms"}}})) as w:
+            with Load(w.address(), clients=6) as load:
+                until(lambda: load.done > 200)
+                b.kill()
+                time.sleep(2)
+                b.restart()
+                time.sleep(1.5)
+            assert load.failed == []
+            assert load.done > 500
