@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCH = ROOT / "bench"
+BENCH = Path(__file__).resolve().parent
 INSIDE = "WEIR_BENCH_INSIDE"
 PROXY_CPU, LOAD_CPU = 0, 1
 ORIGIN = {"http": 9000, "echo": 9100, "feed": 9200}

@@ -95,8 +95,8 @@ http {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
-            proxy_buffer_size 16k;
-            proxy_buffers 8 64k;
+            proxy_buffer_size 64k;
+            proxy_buffers 3 64k;
             proxy_busy_buffers_size 128k;
             proxy_max_temp_file_size 0;
         }}
@@ -111,7 +111,7 @@ stream {{
     server {{
         listen 127.0.0.1:{self.ports["feed"]} reuseport backlog=16384;
         proxy_pass 127.0.0.1:{ORIGIN["feed"]};
-        proxy_buffer_size 64k;
+        proxy_buffer_size 128k;
     }}
 }}
 """
