@@ -40,9 +40,9 @@ clean:
 
 OPTIONS_release = --buildtype=release
 OPTIONS_debug   = --buildtype=debug
-OPTIONS_asan    = --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
-OPTIONS_tsan    = --buildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
-OPTIONS_fuzz    = --buildtype=debug -Doptimization=2 -Db_sanitize=address,undefined -Db_lundef=false \
+OPTIONS_asan    = -Ddebug=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+OPTIONS_tsan    = -Ddebug=true -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
+OPTIONS_fuzz    = -Ddebug=true -Doptimization=2 -Db_sanitize=address,undefined -Db_lundef=false \
                   -Dfuzz=true
 build/fuzz/build.ninja: export CC = clang
 
