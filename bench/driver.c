@@ -35,28 +35,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    HEAD_MAX = 4096,
-    SCRATCH = 1 << 18,
-    BATCH = 256,
-    OPENING = 32
-};
+enum { HEAD_MAX = 4096, SCRATCH = 1 << 18, BATCH = 256, OPENING = 32 };
 #define SECOND 1000000000ULL
-#define GRACE  (5 * SECOND) /* how long an answer may take after the last request began */
+#define GRACE (5 * SECOND) /* how long an answer may take after the last request began */
 
-enum kind {
-    KIND_HTTP,
-    KIND_ECHO,
-    KIND_FEED
-};
-enum loss {
-    LOSS_REFUSED,
-    LOSS_RESET,
-    LOSS_CLOSED,
-    LOSS_STATUS,
-    LOSS_SILENT,
-    LOSS_COUNT
-};
+enum kind { KIND_HTTP, KIND_ECHO, KIND_FEED };
+enum loss { LOSS_REFUSED, LOSS_RESET, LOSS_CLOSED, LOSS_STATUS, LOSS_SILENT, LOSS_COUNT };
 static const char *const loss_names[LOSS_COUNT] = {"refused", "reset", "closed", "status",
                                                    "silent"};
 
@@ -438,16 +422,35 @@ static void plan_parse(int argc, char **argv)
     int letter;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (letter) {
-        case 'k': plan.kind = kind_parse(optarg); break;
-        case 'p': plan.port = atoi(optarg); break;
-        case 'c': plan.conns = atoi(optarg); break;
-        case 'u': plan.path = optarg; break;
-        case 's': plan.size = strtoull(optarg, NULL, 10); break;
-        case 'f': plan.is_fresh = true; break;
-        case 't': plan.seconds = atof(optarg); break;
-        case 'n': plan.requests = strtoul(optarg, NULL, 10); break;
-        case 'h': plan.is_hold = true; break;
-        default: exit(2);
+        case 'k':
+            plan.kind = kind_parse(optarg);
+            break;
+        case 'p':
+            plan.port = atoi(optarg);
+            break;
+        case 'c':
+            plan.conns = atoi(optarg);
+            break;
+        case 'u':
+            plan.path = optarg;
+            break;
+        case 's':
+            plan.size = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            plan.is_fresh = true;
+            break;
+        case 't':
+            plan.seconds = atof(optarg);
+            break;
+        case 'n':
+            plan.requests = strtoul(optarg, NULL, 10);
+            break;
+        case 'h':
+            plan.is_hold = true;
+            break;
+        default:
+            exit(2);
         }
     }
     if (plan.is_hold)

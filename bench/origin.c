@@ -26,18 +26,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum {
-    IN_SIZE = 16384,
-    BODY_SIZE = 1 << 20,
-    BATCH = 256,
-    HEAD_SIZE = 128
-};
-enum kind {
-    KIND_HTTP,
-    KIND_ECHO,
-    KIND_FEED,
-    KIND_COUNT
-};
+enum { IN_SIZE = 16384, BODY_SIZE = 1 << 20, BATCH = 256, HEAD_SIZE = 128 };
+enum kind { KIND_HTTP, KIND_ECHO, KIND_FEED, KIND_COUNT };
 static const char *const kind_names[KIND_COUNT] = {"http", "echo", "feed"};
 
 /* One accepted connection, or a listener (is_listener). */
@@ -149,7 +139,8 @@ static size_t peer_take(struct peer *peer, const char *at, size_t length)
             return 0;
         peer->body_left = strtoull(at, NULL, 10);
         return (size_t)(end + 1 - at);
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
