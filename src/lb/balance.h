@@ -61,10 +61,31 @@ struct balancer {
 /* By its name in the configuration; NULL when there is none. */
 const struct balancer *balancer_find(str name);
 
-/* The table, NULL at its end. */
+/* The table, NULL at its end; and its rows, defined in their own files. */
 extern const struct balancer *const balancers[];
+extern const struct balancer balancer_round_robin, balancer_weighted_round_robin;
+extern const struct balancer balancer_least_connections;
+extern const struct balancer balancer_weighted_least_connections;
+extern const struct balancer balancer_random, balancer_random_two;
 
 /* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
 bool ask_allows(const struct ask *ask, const struct server *server);
+
+/* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */
+void ask_add_tried(struct ask *ask, const struct server_live *live);
+
+/* What it counts for in a choice; 0: nothing new may go there. */
+static inline unsigned server_weight(const struct server *server, bool is_weighted)
+{
+    if (server->is_draining || !server->weight)
+        return 0;
+    return is_weighted ? server->weight : 1;
+}
+
+/* Requests in flight, over all workers. */
+static inline unsigned server_load(const struct server *server)
+{
+    return atomic_load_explicit(&server->live->in_flight, memory_order_relaxed);
+}
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/counter.h"
+#include "base/list.h"
 #include "base/str.h"
 
 #include <stdatomic.h>
@@ -55,12 +56,19 @@ struct server_shard {
     struct histogram response, connect;  /* time to first byte; connect */
 };
 
+/* A worker's own place at a server: its idle links (proxy/link). */
+struct server_desk {
+    CACHE_ALIGNED struct list idle;
+    unsigned idle_count;
+};
+
 struct server_live {
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */
     CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
     _Atomic(unsigned) connect_failures;        /* in a row, over all workers */
     _Atomic(unsigned) holds;     /* sets, links and relays that point here */
     struct server_shard *shards; /* [worker] */
+    struct server_desk *desks;   /* [worker] */
     str pool_name, name;         /* copies of its own */
     struct addr addr;
 };

@@ -46,7 +46,7 @@ enum value_kind { VALUE_EXACT, VALUE_REGEX, VALUE_PRESENT, VALUE_ABSENT };
 
 /*
  * A header, cookie or query parameter. Where a name comes more than once, one that fits
- * is enough (and VALUE_ABSENT wants none). Header names have no case, cookies and
+ * is enough (and VALUE_ABSENT wants none); of cookies the first of each field counts. Header names have no case, cookies and
  * parameters do. Parameters are compared decoded (%xx and '+'), so that nobody passes a
  * condition by writing a letter in another way; a regex sees their first 4,096 bytes.
  */
@@ -92,6 +92,7 @@ MUST_CHECK enum err host_match_parse(struct arena *arena, str text,
  * the normal form. ERR_INVALID: not from the root, a star elsewhere, a path that
  * uri_normalise refuses, a regex that does not compile (then *error says why, else its
  * message is empty). A regex must be given back with match_close.
+ * A path with '?' or '#' is invalid too.
  */
 MUST_CHECK enum err path_match_parse(struct arena *arena, str text,
                                      struct path_match *out, struct pattern_error *error);
@@ -101,7 +102,8 @@ MUST_CHECK enum err value_match_parse(struct arena *arena, str name, str text,
                                       struct value_match *out,
                                       struct pattern_error *error);
 
-/* Adds a method; GET brings HEAD with it. Copied. ERR_INVALID: not a token. */
+/* Adds a method; GET brings HEAD with it. Copied. ERR_INVALID: not a token, or a known
+ * method in lower case, which no request would ever bear. */
 MUST_CHECK enum err match_add_method(struct arena *arena, struct match *match, str text);
 
 /* Limits the match to this listener too. */
@@ -112,6 +114,14 @@ void match_close(const struct match *match);
 
 /* Does every condition hold? NULL takes everything. */
 bool match_holds(const struct match *match, const struct request_facts *facts);
+
+/*
+ * The first field of that name that routes and templates may see: one that was dropped
+ * because it belongs to the hop is seen, one that an untrusted client had no right to
+ * send is not. NULL: none. `after`: the one found before, or NULL.
+ */
+const struct field *field_find_seen(const struct head *head, enum field_name known,
+                                    str name, const struct field *after);
 
 /* The parts of match_holds, for the router, which knows the host and path already. */
 bool match_has_listener(const struct match *match, unsigned index);

@@ -53,7 +53,4 @@ const struct server *pool_take(const struct endpoint_set *set, struct ask *ask);
 MUST_CHECK bool server_take(const struct server *server);
 void server_give(struct server_live *live);
 
-/* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */
-void ask_add_tried(struct ask *ask, const struct server_live *live);
-
 #endif

@@ -22,7 +22,7 @@ enum template_use {
 
 /* Where and why it does not compile; texts are static or slices of the source. */
 struct template_error {
-    size_t at;          /* offset of the piece at fault */
+    size_t at;          /* offset of the piece at fault in the source */
     str piece;          /* the unknown fact, without braces */
     const char *reason; /* "unknown fact", "'{' is never closed", ... */
 };
@@ -55,7 +55,8 @@ str template_fixed(const struct template *tmpl);
 void template_render(const struct template *tmpl, const struct template_facts *facts,
                      struct text *out);
 
-/* Names of all facts for "did you mean", NULL at the end; "req.header." wants a name. */
-extern const char *const template_fact_names[];
+/* The i-th name of a fact, for "did you mean"; NULL behind the last. Where it ends in a
+ * dot ("req.header."), a name follows. */
+const char *template_fact_name(unsigned i);
 
 #endif

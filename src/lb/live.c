@@ -1,0 +1,67 @@
+/*
+ * The words for what live objects know. They are what people see in `weir status`, in
+ * labels of metrics and in the access log, so they never change.
+ */
+#include "lb/live.h"
+
+const char *health_text(enum health health)
+{
+    static const char *const texts[HEALTH_COUNT] = {
+        [HEALTH_UNKNOWN] = "unknown",       [HEALTH_UP] = "up",
+        [HEALTH_STARTING] = "starting",     [HEALTH_DOWN] = "down",
+        [HEALTH_UNRESOLVED] = "unresolved",
+    };
+
+    return texts[health];
+}
+
+const char *server_failure_text(enum server_failure failure)
+{
+    static const char *const texts[FAILURE_COUNT] = {
+        [FAILURE_CONNECT_REFUSED] = "connect_refused",
+        [FAILURE_CONNECT_TIMEOUT] = "connect_timeout",
+        [FAILURE_CONNECT_ERROR] = "connect_error",
+        [FAILURE_CLOSED] = "closed",
+        [FAILURE_TIMEOUT] = "timeout",
+        [FAILURE_INVALID] = "invalid",
+    };
+
+    return texts[failure];
+}
+
+const char *cause_text(enum cause cause)
+{
+    static const char *const texts[CAUSE_COUNT] = {
+        [CAUSE_OK] = "ok",
+        [CAUSE_CLIENT_CLOSED] = "client_closed",
+        [CAUSE_CLIENT_TIMEOUT] = "client_timeout",
+        [CAUSE_NO_ROUTE] = "no_route",
+        [CAUSE_NO_SERVER] = "no_server",
+        [CAUSE_CONNECT_REFUSED] = "connect_refused",
+        [CAUSE_CONNECT_TIMEOUT] = "connect_timeout",
+        [CAUSE_CONNECT_ERROR] = "connect_error",
+        [CAUSE_SERVER_CLOSED] = "server_closed",
+        [CAUSE_SERVER_TIMEOUT] = "server_timeout",
+        [CAUSE_SERVER_INVALID] = "server_invalid",
+        [CAUSE_LIMITED] = "limited",
+        [CAUSE_TOO_LARGE] = "too_large",
+        [CAUSE_BAD_REQUEST] = "bad_request",
+        [CAUSE_OVERLOADED] = "overloaded",
+        [CAUSE_UNRESOLVED] = "unresolved",
+        [CAUSE_UNSUPPORTED] = "unsupported",
+        [CAUSE_INTERNAL] = "internal",
+    };
+
+    return texts[cause];
+}
+
+const char *reject_reason_text(enum reject_reason reason)
+{
+    static const char *const texts[REJECT_COUNT] = {
+        [REJECT_LISTENER_FULL] = "listener_full",
+        [REJECT_IP_FULL] = "ip_full",
+        [REJECT_PROCESS_FULL] = "process_full",
+    };
+
+    return texts[reason];
+}

@@ -1,0 +1,343 @@
+/*
+ * The index: a table of hosts, each with its own bucket, and a table of (bucket, path),
+ * each entry with the routes that name it, in order. A request looks up its host, the
+ * suffixes of its host, "any", and in each of these buckets its path, the prefixes of its
+ * path, "any"; of each list it takes the first route that holds, and of these the first
+ * in order. Hashes are carried along byte by byte (of hosts from the end), so that all
+ * suffixes and prefixes cost one walk; lengths that nobody named are not looked up.
+ *
+ * The hash is not keyed: what is in the tables comes from the configuration, and a client
+ * can only choose which slot to find empty.
+ */
+#include "lb/router.h"
+
+#include "base/check.h"
+#include "base/vec.h"
+
+enum { NO_ROUTE = 0x7fffffff };
+
+/* A route that is right in host and path, but for a regex on the path. */
+struct candidate {
+    uint32_t route;
+    const struct path_match *regex;
+};
+
+struct candidates vec_of(struct candidate);
+
+enum key_kind { KEY_PATH, KEY_PREFIX, KEY_HOST, KEY_SUFFIX, KEY_KINDS };
+
+/* Lengths of keys that exist: bit n for n bytes, the last bit for all that are longer. */
+struct lengths {
+    uint64_t bits;
+    size_t most;
+};
+
+/* What is known for one host name, for all below one, or (the first) for any. */
+struct bucket {
+    struct candidates any;   /* routes without a path, or with a regex */
+    struct lengths paths[2]; /* KEY_PATH and KEY_PREFIX */
+    uint32_t first;          /* the lowest route in it */
+};
+
+struct slot {
+    str text; /* p NULL: free */
+    uint32_t bucket;
+    enum key_kind kind;
+    struct candidates list; /* of a path */
+    uint32_t value;         /* of a host: its bucket */
+};
+
+struct router {
+    const struct route *routes;
+    unsigned route_count;
+    struct bucket *buckets; /* the first is for any host */
+    unsigned bucket_count;
+    struct slot *slots; /* hosts and paths alike */
+    uint64_t mask;
+    struct lengths hosts, suffixes;
+};
+
+/* One search: by a request, or (facts NULL) for a route that covers `narrow`. */
+struct search {
+    const struct router *router;
+    const struct request_facts *facts;
+    const struct match *narrow;
+    str host, path;
+    uint32_t best;
+};
+
+/* --- keys --- */
+
+static inline uint64_t hash_step(uint64_t hash, char c)
+{
+    return (hash ^ (unsigned char)c) * 0x100000001b3u;
+}
+
+static inline uint64_t hash_end(uint64_t hash, uint32_t bucket, enum key_kind kind)
+{
+    hash = (hash ^ ((uint64_t)bucket * KEY_KINDS + kind)) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t hash_key(str text, uint32_t bucket, enum key_kind kind)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        hash = hash_step(hash, kind >= KEY_HOST ? text.p[text.n - 1 - i] : text.p[i]);
+    return hash_end(hash, bucket, kind);
+}
+
+static inline bool lengths_have(const struct lengths *lengths, size_t n)
+{
+    return lengths->bits >> (n < 63 ? n : 63) & 1;
+}
+
+static void lengths_add(struct lengths *lengths, size_t n)
+{
+    lengths->bits |= (uint64_t)1 << (n < 63 ? n : 63);
+    if (n > lengths->most)
+        lengths->most = n;
+}
+
+/* The slot of that key, or the free one where it would go. */
+static struct slot *slot_find(const struct router *router, uint64_t hash, str text,
+                              uint32_t bucket, enum key_kind kind)
+{
+    for (uint64_t at = hash & router->mask;; at = (at + 1) & router->mask) {
+        struct slot *slot = &router->slots[at];
+
+        if (!slot->text.p ||
+            (slot->kind == kind && slot->bucket == bucket && str_eq(slot->text, text)))
+            return slot;
+    }
+}
+
+/* --- building --- */
+
+static struct slot *slot_add(struct router *router, str text, uint32_t bucket,
+                             enum key_kind kind)
+{
+    struct slot *slot =
+        slot_find(router, hash_key(text, bucket, kind), text, bucket, kind);
+
+    if (!slot->text.p) {
+        slot->text = text;
+        slot->bucket = bucket;
+        slot->kind = kind;
+    }
+    return slot;
+}
+
+static uint32_t bucket_add(struct router *router, const struct host_match *host)
+{
+    enum key_kind kind = host->is_wildcard ? KEY_SUFFIX : KEY_HOST;
+    struct slot *slot = slot_add(router, host->name, 0, kind);
+
+    if (!slot->value) {
+        slot->value = router->bucket_count++;
+        router->buckets[slot->value].first = NO_ROUTE;
+        lengths_add(host->is_wildcard ? &router->suffixes : &router->hosts, host->name.n);
+    }
+    return slot->value;
+}
+
+static void path_add(struct router *router, struct arena *arena, uint32_t number,
+                     uint32_t route, const struct path_match *path)
+{
+    struct bucket *bucket = &router->buckets[number];
+    struct candidates *list = &bucket->any;
+    bool is_regex = path && path->kind == PATH_REGEX;
+
+    if (path && !is_regex) {
+        enum key_kind kind = path->kind == PATH_EXACT ? KEY_PATH : KEY_PREFIX;
+
+        list = &slot_add(router, path->text, number, kind)->list;
+        lengths_add(&bucket->paths[kind], path->text.n);
+    }
+    *vec_add(list, arena) = (struct candidate){route, is_regex ? path : NULL};
+    if (route < bucket->first)
+        bucket->first = route;
+}
+
+static void paths_add(struct router *router, struct arena *arena, uint32_t bucket,
+                      uint32_t route)
+{
+    const struct match *match = router->routes[route].match;
+
+    if (!match || !match->path_count)
+        path_add(router, arena, bucket, route, NULL);
+    else
+        for (unsigned i = 0; i < match->path_count; i++)
+            path_add(router, arena, bucket, route, &match->paths[i]);
+}
+
+static void route_add(struct router *router, struct arena *arena, uint32_t route)
+{
+    const struct match *match = router->routes[route].match;
+
+    if (!match || !match->host_count)
+        paths_add(router, arena, 0, route);
+    else
+        for (unsigned i = 0; i < match->host_count; i++)
+            paths_add(router, arena, bucket_add(router, &match->hosts[i]), route);
+}
+
+static bool is_for_listener(const struct route *route, unsigned listener)
+{
+    return listener == ROUTER_ANY_LISTENER || match_has_listener(route->match, listener);
+}
+
+/* Makes room for every key that the routes could bring. */
+static void tables_new(struct router *router, struct arena *arena, unsigned listener)
+{
+    size_t hosts = 0, keys = 0, room = 4;
+
+    for (unsigned i = 0; i < router->route_count; i++) {
+        const struct match *match = router->routes[i].match;
+
+        if (!match || !is_for_listener(&router->routes[i], listener))
+            continue;
+        hosts += match->host_count;
+        keys += match->host_count +
+                (size_t)(match->host_count ? match->host_count : 1) * match->path_count;
+    }
+    while (room < keys * 2)
+        room *= 2;
+    router->slots = ARENA_ARRAY(arena, struct slot, room);
+    router->mask = room - 1;
+    router->buckets = ARENA_ARRAY(arena, struct bucket, hosts + 1);
+    router->buckets[0].first = NO_ROUTE;
+    router->bucket_count = 1;
+}
+
+struct router *router_new(struct arena *arena, const struct route *routes, unsigned count,
+                          unsigned listener)
+{
+    struct router *router = ARENA_NEW(arena, struct router);
+
+    CHECK(count < NO_ROUTE);
+    router->routes = routes;
+    router->route_count = count;
+    tables_new(router, arena, listener);
+    for (unsigned i = 0; i < count; i++)
+        if (is_for_listener(&routes[i], listener))
+            route_add(router, arena, i);
+    return router;
+}
+
+/* --- searching --- */
+
+static bool search_fits(const struct search *search, const struct candidate *candidate)
+{
+    const struct match *match = search->router->routes[candidate->route].match;
+
+    if (!search->facts)
+        return match_covers(match, search->narrow);
+    return match_rest_holds(match, search->facts) &&
+           (!candidate->regex ||
+            path_match_holds(candidate->regex, search->path, search->facts->scratch));
+}
+
+static void search_list(struct search *search, const struct candidates *list)
+{
+    for (size_t i = 0; i < list->count && list->items[i].route < search->best; i++)
+        if (search_fits(search, &list->items[i]))
+            search->best = list->items[i].route; /* which ends the loop */
+}
+
+static void search_key(struct search *search, uint64_t hash, size_t length,
+                       uint32_t bucket, enum key_kind kind)
+{
+    const struct slot *slot = slot_find(search->router, hash_end(hash, bucket, kind),
+                                        str_upto(search->path, length), bucket, kind);
+
+    search_list(search, &slot->list);
+}
+
+static void search_bucket(struct search *search, uint32_t number)
+{
+    const struct bucket *bucket = &search->router->buckets[number];
+    const struct lengths *paths = &bucket->paths[KEY_PATH];
+    const struct lengths *prefixes = &bucket->paths[KEY_PREFIX];
+    size_t most = paths->most > prefixes->most ? paths->most : prefixes->most;
+    str path = search->path;
+    uint64_t hash = 0;
+
+    if (bucket->first >= search->best)
+        return;
+    search_list(search, &bucket->any);
+    if (!(paths->bits | prefixes->bits))
+        return;
+    for (size_t i = 0; i < path.n && i <= most; i++) {
+        if (path.p[i] == '/' && lengths_have(prefixes, i))
+            search_key(search, hash, i, number, KEY_PREFIX);
+        hash = hash_step(hash, path.p[i]);
+    }
+    if (path.n > most)
+        return;
+    if (lengths_have(prefixes, path.n))
+        search_key(search, hash, path.n, number, KEY_PREFIX);
+    if (lengths_have(paths, path.n))
+        search_key(search, hash, path.n, number, KEY_PATH);
+}
+
+static void search_host(struct search *search, uint64_t hash, str text,
+                        enum key_kind kind)
+{
+    const struct slot *slot =
+        slot_find(search->router, hash_end(hash, 0, kind), text, 0, kind);
+
+    if (slot->text.p)
+        search_bucket(search, slot->value);
+}
+
+static void search_hosts(struct search *search)
+{
+    const struct router *router = search->router;
+    size_t most = router->hosts.most > router->suffixes.most ? router->hosts.most
+                                                             : router->suffixes.most;
+    str host = search->host;
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < host.n && i < most; i++) {
+        char c = host.p[host.n - 1 - i];
+
+        hash = hash_step(hash, c);
+        if (c == '.' && lengths_have(&router->suffixes, i + 1))
+            search_host(search, hash, str_from(host, host.n - 1 - i), KEY_SUFFIX);
+    }
+    if (host.n && host.n <= most && lengths_have(&router->hosts, host.n))
+        search_host(search, hash, host, KEY_HOST);
+}
+
+const struct route *router_find(const struct router *router,
+                                const struct request_facts *facts)
+{
+    struct search search = {
+        .router = router,
+        .facts = facts,
+        .host = facts->host,
+        .path = facts->path,
+        .best = NO_ROUTE,
+    };
+
+    search_bucket(&search, 0);
+    search_hosts(&search);
+    return search.best == NO_ROUTE ? NULL : &router->routes[search.best];
+}
+
+int router_shadowed_by(const struct router *router, unsigned index)
+{
+    const struct match *match = router->routes[index].match;
+    struct search search = {.router = router, .narrow = match, .best = index};
+
+    /* Who covers it covers its first host and path: so it is found under these. */
+    if (match && match->path_count && match->paths[0].kind != PATH_REGEX)
+        search.path = match->paths[0].text;
+    if (match && match->host_count)
+        search.host = match->hosts[0].name;
+    search_bucket(&search, 0);
+    search_hosts(&search);
+    return search.best == index ? -1 : (int)search.best;
+}
