@@ -14,9 +14,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "deep: slow or heavy; runs in make test-deep only")
 
 
-def pytest_collection_modifyitems(items):
+@pytest.fixture(scope="session", autouse=True)
+def binary():
     if not os.access(stage.WEIR, os.X_OK):
-        pytest.exit(f"no weir at {stage.WEIR}: build it, or set WEIR", 2)
+        pytest.fail(f"no weir at {stage.WEIR}: build it, or set WEIR")
 
 
 @pytest.fixture(scope="module")

@@ -253,3 +253,22 @@ def test_nothing_made_of_the_url_splits_a_response():
         if answer.status != 400:
             assert answer.status == 302 and answer["Set-Cookie"] is None
             assert answer["Location"].lower() == "https://x.example/a%0d%0aset-cookie:%20x=1"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("case", [c for c in ALL if len(c.data) < 400], ids=lambda c: c.name)
+def test_case_in_pieces(weir, origin, case):
+    """How the bytes are cut into packets must change nothing of the outcome."""
+    outcomes = set()
+    for step in (len(case.data), 1, 2, 5):
+        origin.forget()
+        with weir.client(timeout=8) as client:
+            for part in pieces(case.data, step):
+                if not client.try_send(part):
+                    break
+            status = judge(case, client, origin)
+        assert weir.ask(target="/sentinel").status == 200
+        check_record(case, status, origin)
+        assert origin.unclean == []
+        outcomes.add(status)
+    assert len(outcomes) == 1, f"it depends on the packets: {outcomes}"

@@ -151,7 +151,7 @@ class Weir:
             if self.proc.poll() is not None:
                 raise AssertionError(f"weir ended with {self.proc.returncode}:\n{self.stderr}")
             try:
-                return ask(self.admin, target="/readyz", timeout=2).status == 200
+                return self.ask_admin("/readyz", timeout=2).status == 200
             except (OSError, EOFError):
                 return False
         until(ready, within, 0.02)
@@ -255,8 +255,12 @@ class Weir:
     def wait_state(self, address, state, pool="main", within=10):
         return until(lambda: self.state(address, pool) == state, within)
 
+    def ask_admin(self, target, method="GET", **more):
+        """The admin address, asked by its own name."""
+        return ask(self.admin, method, target, host=self.admin, **more)
+
     def metrics_text(self):
-        answer = ask(self.admin, target="/metrics")
+        answer = self.ask_admin("/metrics")
         assert answer.status == 200
         return answer.body.decode()
 

@@ -1,0 +1,146 @@
+"""Servers known by name: found, changed, lost and found again."""
+
+import time
+
+import pytest
+
+import stage
+from stage import DnsServer, Origin, Weir, http_config, until
+
+
+@pytest.fixture
+def dns():
+    with DnsServer() as d:
+        yield d
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two origins on one port, at 127.0.0.1 and 127.0.0.2; a third one at ::1."""
+    for _ in range(50):
+        one = Origin("one")
+        try:
+            two = Origin("two", host="127.0.0.2", port=one.port)
+            six = Origin("six", host="::1", port=one.port)
+            break
+        except OSError:
+            one.stop()
+    yield one, two, six
+    for o in (one, two, six):
+        o.stop()
+
+
+def config(dns, port, name="app.internal", **more):
+    resolvers = {"servers": [dns.address], "timeout": "500ms", "min_ttl": "1s", "max_ttl": "1m"}
+    return http_config(f"{name}:{port}", resolvers=resolvers, **more)
+
+
+def names(weir, count=12):
+    return {a.json()["origin"] if (a := weir.ask()).status == 200 else a.status
+            for _ in range(count)}
+
+
+def test_name(dns, pair):
+    dns.tell("app.internal", ["127.0.0.1"])
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        assert pair[0].last()["Host"] == "test.example"
+
+
+def test_several_addresses(dns, pair):
+    dns.tell("app.internal", ["127.0.0.1", "127.0.0.2"], ttl=60)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w) == {"one", "two"}, 5)
+
+
+def test_both_families(dns, pair):
+    dns.tell("app.internal", ["127.0.0.1"], ["::1"], ttl=60)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w) == {"one", "six"}, 5)
+
+
+def test_ipv6_alone(dns, pair):
+    dns.tell("app.internal", [], ["::1"], ttl=60)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 4) == {"six"}, 5)
+
+
+def test_change_after_the_ttl(dns, pair):
+    dns.tell("app.internal", ["127.0.0.1"], ttl=1)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        dns.tell("app.internal", ["127.0.0.2"], ttl=1)
+        until(lambda: names(w, 4) == {"two"}, 8)
+
+
+def test_ttl_is_kept(dns, pair):
+    dns.tell("app.internal", ["127.0.0.1"], ttl=60)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        asked = len(dns.asked)
+        time.sleep(1.5)
+        assert len(dns.asked) == asked, "nothing is asked before its time"
+
+
+@pytest.mark.parametrize("mode", ["servfail", "silent"])
+def test_last_good_answer_is_kept(dns, pair, mode):
+    dns.tell("app.internal", ["127.0.0.1"], ttl=1)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        dns.mode = mode
+        asked = len(dns.asked)
+        until(lambda: len(dns.asked) > asked + 1, 10)
+        assert names(w) == {"one"}
+        dns.mode = "answer"
+        dns.tell("app.internal", ["127.0.0.2"], ttl=1)
+        until(lambda: names(w, 4) == {"two"}, 15)
+
+
+def test_name_that_vanishes(dns, pair):
+    """NXDOMAIN for a name that was good: the last good answer is kept."""
+    dns.tell("app.internal", ["127.0.0.1"], ttl=1)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        dns.answers.clear()
+        asked = len(dns.asked)
+        until(lambda: len(dns.asked) > asked + 1, 10)
+        assert names(w) == {"one"}
+
+
+def test_unresolved(dns, pair):
+    """A name without an answer does not stop the rest, and comes in when it has one."""
+    both = config(dns, pair[0].port)
+    both["pools"]["main"]["servers"].append(pair[1].address)
+    with Weir(both) as w:
+        assert names(w) == {"two"}
+        states = [s["state"] for s in w.servers().values()]
+        assert "unresolved" in states
+        dns.tell("app.internal", ["127.0.0.1"], ttl=1)
+        until(lambda: names(w) == {"one", "two"}, 15)
+
+
+def test_nothing_but_unresolved_is_503(dns):
+    with Weir(config(dns, 9)) as w:
+        answer = w.ask()
+        assert answer.status == 503
+        assert answer["Weir-Cause"] in ("unresolved", "no_server")
+
+
+def test_truncated_answer_is_asked_for_by_tcp(dns, pair):
+    dns.mode = "truncate"
+    dns.tell("app.internal", ["127.0.0.1"], ttl=60)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 8)
+        assert any(how == "tcp" for _, _, how in dns.asked)
+
+
+def test_connections_stay_while_the_answer_stays(dns, pair):
+    """A renewed answer that says the same cuts and changes nothing."""
+    dns.tell("app.internal", ["127.0.0.1"], ttl=1)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        asked = len(dns.asked)
+        with w.client() as c:
+            c.ask()
+            until(lambda: len(dns.asked) >= asked + 4, 10)
+            assert c.ask().status == 200
