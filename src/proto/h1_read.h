@@ -18,10 +18,10 @@ enum h1_verdict {
     H1_BAD,  /* reader.status and reader.why say what is wrong; the peer is not in step */
 };
 
-/* The field count is bounded by head.field_room. */
 struct h1_limits {
-    size_t head_most;   /* bytes of the whole head: 431 */
-    size_t target_most; /* bytes of the request target: 414 */
+    size_t head_most;     /* bytes of the whole head: 431 */
+    size_t target_most;   /* bytes of the request target: 414 */
+    unsigned fields_most; /* field lines: 431; 0 means head.field_room, as more would */
 };
 
 /*

@@ -25,7 +25,7 @@ bool name_is_hop_by_hop(enum field_name name);
  * May not be taken away by naming it in Connection: fields that decide about framing,
  * routing, identity and rights, or that a proxy before us has added.
  */
-bool name_is_protected(enum field_name name);
+bool name_is_protected(str name);
 
 /*
  * May this field stand in a trailer section that is passed on? An allow-list (digests,

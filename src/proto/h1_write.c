@@ -1,0 +1,169 @@
+/*
+ * Writes heads. A field that stands in its source as "Name: value" already is copied in
+ * one piece; that is a matter of speed only, the bytes are the same.
+ */
+#include "proto/h1_write.h"
+
+#include "proto/names.h"
+
+static const str line_end = {"\r\n", 2};
+
+static inline void put(char **p, str s)
+{
+    memcpy(*p, s.p, s.n);
+    *p += s.n;
+}
+
+/* "name: value\r\n" */
+static void write_field(struct text *out, const struct field *field)
+{
+    str name = field->name, value = field->value;
+    size_t n = name.n + 2 + value.n + 2;
+    char *p = out->p + out->n;
+
+    if (unlikely(n > out->room - out->n)) {
+        out->overflow = true;
+        return;
+    }
+    out->n += n;
+    if (value.p == name.p + name.n + 2 && memcmp(name.p + name.n, ": ", 2) == 0) {
+        put(&p, (str){name.p, n - 2});
+    } else {
+        put(&p, name);
+        put(&p, STR(": "));
+        if (value.n)
+            put(&p, value);
+    }
+    put(&p, line_end);
+}
+
+/*
+ * Hop-by-hop fields never, whatever `dropped` says; `passed_over` is one more (Host), or
+ * NAME_COUNT.
+ */
+static void write_fields(struct text *out, const struct head *head,
+                         enum field_name passed_over)
+{
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if (field->dropped || field->known == passed_over ||
+            name_is_hop_by_hop((enum field_name)field->known))
+            continue;
+        write_field(out, field);
+    }
+}
+
+static void write_length(struct text *out, uint64_t length)
+{
+    text_add(out, STR("Content-Length: "));
+    text_u64(out, length);
+    text_add(out, line_end);
+}
+
+static void write_connection(struct text *out, enum h1_after after)
+{
+    switch (after) {
+    case H1_KEEP:
+        break;
+    case H1_KEEP_SAID:
+        text_add(out, STR("Connection: keep-alive\r\n"));
+        break;
+    case H1_CLOSE:
+        text_add(out, STR("Connection: close\r\n"));
+        break;
+    case H1_UPGRADE:
+        text_add(out, STR("Connection: upgrade\r\nUpgrade: websocket\r\n"));
+        break;
+    }
+}
+
+/* The connection fields of a request that takes trailers. */
+static void write_connection_te(struct text *out, enum h1_after after)
+{
+    text_add(out, STR("TE: trailers\r\n"));
+    text_add(out, after == H1_CLOSE ? STR("Connection: close, TE\r\n")
+                                    : STR("Connection: TE\r\n"));
+}
+
+void h1_write_request(struct text *out, const struct head *head, str target,
+                      enum h1_after after)
+{
+    bool wants_body = head->method == HTTP_POST || head->method == HTTP_PUT ||
+                      head->method == HTTP_PATCH;
+
+    text_add(out, head->method_text);
+    text_char(out, ' ');
+    text_add(out, target);
+    text_add(out, STR(" HTTP/1.1\r\n"));
+    if (head->authority.n) {
+        text_add(out, STR("Host: "));
+        text_add(out, head->authority);
+        text_add(out, line_end);
+    }
+    write_fields(out, head, NAME_HOST);
+    if (head->framing == FRAMING_CHUNKED)
+        text_add(out, STR("Transfer-Encoding: chunked\r\n"));
+    else if (head->framing == FRAMING_LENGTH)
+        write_length(out, head->content_length);
+    else if (wants_body)
+        write_length(out, 0);
+    if (head->flags & HEAD_TE_TRAILERS && after != H1_UPGRADE)
+        write_connection_te(out, after);
+    else
+        write_connection(out, after);
+    text_add(out, line_end);
+}
+
+static void write_response_framing(struct text *out, const struct head *head)
+{
+    switch (head->framing) {
+    case FRAMING_CHUNKED:
+        text_add(out, STR("Transfer-Encoding: chunked\r\n"));
+        break;
+    case FRAMING_LENGTH:
+        write_length(out, head->content_length);
+        break;
+    case FRAMING_CLOSE:
+        break;
+    case FRAMING_NONE:
+        if (head->status < 200 || head->status == 204)
+            break;
+        if (head->flags & HEAD_LENGTH_SAID)
+            write_length(out, head->content_length);
+        else if (!(head->flags & HEAD_NO_LENGTH) && head->status != 304)
+            write_length(out, 0);
+        break;
+    }
+}
+
+void h1_write_response(struct text *out, const struct head *head, enum h1_after after)
+{
+    char status[4] = {(char)('0' + head->status / 100 % 10),
+                      (char)('0' + head->status / 10 % 10),
+                      (char)('0' + head->status % 10), ' '};
+
+    text_add(out, STR("HTTP/1.1 "));
+    text_add(out, (str){status, sizeof status});
+    text_add(out, head->reason);
+    text_add(out, line_end);
+    write_fields(out, head, NAME_COUNT);
+    write_response_framing(out, head);
+    write_connection(out, after);
+    text_add(out, line_end);
+}
+
+void h1_write_chunk_size(struct text *out, uint64_t n)
+{
+    text_hex(out, n, 1);
+    text_add(out, line_end);
+}
+
+void h1_write_last_chunk(struct text *out, const struct field *trailers, unsigned count)
+{
+    text_add(out, STR("0\r\n"));
+    for (unsigned i = 0; i < count; i++)
+        if (!trailers[i].dropped)
+            write_field(out, &trailers[i]);
+    text_add(out, line_end);
+}

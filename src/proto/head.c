@@ -1,0 +1,66 @@
+/*
+ * Looking up and changing the fields of a head. Heads have few fields, so these are
+ * plain walks over the array.
+ */
+#include "proto/head.h"
+
+struct field *head_find(const struct head *head, enum field_name name)
+{
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct field *field = &head->fields[i];
+
+        if (field->known == name && !field->dropped)
+            return field;
+    }
+    return NULL;
+}
+
+struct field *head_find_name(const struct head *head, str name)
+{
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct field *field = &head->fields[i];
+
+        if (!field->dropped && str_eq_nocase(field->name, name))
+            return field;
+    }
+    return NULL;
+}
+
+unsigned head_drop(struct head *head, enum field_name name)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct field *field = &head->fields[i];
+
+        if (field->known == name && !field->dropped) {
+            field->dropped = true;
+            count++;
+        }
+    }
+    return count;
+}
+
+unsigned head_drop_name(struct head *head, str name)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct field *field = &head->fields[i];
+
+        if (!field->dropped && str_eq_nocase(field->name, name)) {
+            field->dropped = true;
+            count++;
+        }
+    }
+    return count;
+}
+
+bool head_add(struct head *head, enum field_name known, str name, str value)
+{
+    if (head->field_count >= head->field_room)
+        return false;
+    head->fields[head->field_count++] =
+        (struct field){.name = name, .value = value, .known = (unsigned char)known};
+    return true;
+}

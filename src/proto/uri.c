@@ -1,0 +1,317 @@
+/*
+ * Splitting and normalising of request targets. Normalising first looks whether there is
+ * anything to do, which is rare; then it writes the new form byte by byte, removing dot
+ * segments as it goes, so that an escaped dot counts like a plain one.
+ */
+#include "proto/uri.h"
+
+#include "base/addr.h"
+#include "base/text.h"
+#include "proto/chars.h"
+
+enum { HOST_MOST = 255 };
+
+static void cut_query(str from, struct uri *out)
+{
+    long at = str_find_char(from, '?');
+
+    out->path = at < 0 ? from : str_upto(from, (size_t)at);
+    out->query = at < 0 ? STR_NONE : str_from(from, (size_t)at + 1);
+}
+
+static enum err split_absolute(str target, struct uri *out)
+{
+    long colon = str_find_char(target, ':');
+    str rest;
+    size_t n = 0;
+
+    if (colon < 0)
+        return ERR_INVALID;
+    out->scheme = str_upto(target, (size_t)colon);
+    if (!str_eq_nocase(out->scheme, STR("http")) &&
+        !str_eq_nocase(out->scheme, STR("https")))
+        return ERR_INVALID;
+    rest = str_from(target, (size_t)colon);
+    if (!str_starts(rest, STR("://")))
+        return ERR_INVALID;
+    rest = str_from(rest, 3);
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+        n++;
+    out->authority = str_upto(rest, n);
+    if (n == 0)
+        return ERR_INVALID;
+    cut_query(str_from(rest, n), out);
+    if (out->path.n == 0)
+        out->path = STR("/");
+    return ERR_OK;
+}
+
+enum err uri_split(str target, struct uri *out)
+{
+    *out = (struct uri){0};
+    if (target.n == 0 || !chars_are_target(target))
+        return ERR_INVALID;
+    if (target.p[0] != '/' && !str_eq(target, STR("*")))
+        return split_absolute(target, out);
+    cut_query(target, out);
+    return ERR_OK;
+}
+
+/*
+ * Is the path its own normal form? May say no where it is (then the slow way finds out),
+ * never yes where it is not.
+ */
+static bool is_plainly_normal(str path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+
+        if (!char_is(c, CHAR_PATH))
+            return false;
+        if (c == '/' && i + 1 < path.n && (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* One character of a path, escaped or not. */
+struct letter {
+    unsigned char c;
+    bool is_escaped; /* it was written as an escape */
+    unsigned length; /* bytes that it takes in the path; 0: a broken escape */
+};
+
+static struct letter letter_at(str path, size_t at)
+{
+    struct letter letter = {(unsigned char)path.p[at], false, 1};
+
+    if (letter.c != '%')
+        return letter;
+    if (path.n - at < 3 || !char_is(path.p[at + 1], CHAR_HEX) ||
+        !char_is(path.p[at + 2], CHAR_HEX))
+        return (struct letter){0};
+    letter.c = (unsigned char)(char_hex(path.p[at + 1]) << 4 | char_hex(path.p[at + 2]));
+    letter.is_escaped = true;
+    letter.length = 3;
+    return letter;
+}
+
+/* Does `before` lead in a UTF-8 sequence that `c` makes longer than it need be? */
+static bool is_overlong(unsigned char before, unsigned char c)
+{
+    if (c < 0x80 || c > 0xbf)
+        return false;
+    return before == 0xc0 || before == 0xc1 || (before == 0xe0 && c < 0xa0) ||
+           (before == 0xf0 && c < 0x90);
+}
+
+static void put_escape(struct text *out, unsigned char c)
+{
+    text_char(out, '%');
+    text_char(out, "0123456789ABCDEF"[c >> 4]);
+    text_char(out, "0123456789ABCDEF"[c & 15]);
+}
+
+/* Writes a character in its normal form. */
+static void put_letter(struct text *out, struct letter letter)
+{
+    char c = (char)letter.c;
+
+    if (letter.is_escaped ? char_is(c, CHAR_UNRESERVED) : char_is(c, CHAR_PATH))
+        text_char(out, c);
+    else
+        put_escape(out, letter.c);
+}
+
+static bool is_separator(str at)
+{
+    return str_starts(at, STR("%2F")) || str_starts(at, STR("%5C"));
+}
+
+/* "." or "..", alone or with a parameter behind it. */
+static bool is_dots(str piece)
+{
+    size_t n = 0;
+
+    while (n < piece.n && piece.p[n] == '.')
+        n++;
+    if (n == 0 || n > 2)
+        return false;
+    piece = str_from(piece, n);
+    return piece.n == 0 || piece.p[0] == ';' || str_starts(piece, STR("%3B"));
+}
+
+/*
+ * Would somebody behind us take this segment (normal form, no '/') for a dot segment,
+ * because of a parameter or of an escaped separator in it?
+ */
+static bool hides_dots(str segment)
+{
+    for (;;) {
+        size_t n = 0;
+
+        while (n < segment.n && !is_separator(str_from(segment, n)))
+            n++;
+        if (is_dots(str_upto(segment, n)))
+            return true;
+        if (n == segment.n)
+            return false;
+        segment = str_from(segment, n + 3);
+    }
+}
+
+/*
+ * A segment has been written from `from` on (behind its slash): acts on dot segments.
+ * False when there is no normal form.
+ */
+static bool segment_end(struct text *out, size_t from)
+{
+    str segment = {out->p + from, out->n - from};
+
+    if (str_eq(segment, STR("."))) {
+        out->n = from;
+    } else if (str_eq(segment, STR(".."))) {
+        if (from <= 1)
+            return false;
+        for (out->n = from - 1; out->p[out->n - 1] != '/';)
+            out->n--;
+    } else if (segment.n && (segment.p[0] == '.' || memchr(segment.p, '%', segment.n))) {
+        return !hides_dots(segment);
+    }
+    return true;
+}
+
+/* Writes the normal form; out has room for three times the path. */
+static bool normalise_into(str path, struct text *out)
+{
+    size_t from = 1; /* where the segment in hand begins in out */
+    unsigned char before = 0;
+
+    text_char(out, '/');
+    for (size_t i = 1; i < path.n;) {
+        struct letter letter = letter_at(path, i);
+
+        if (letter.length == 0 || letter.c == 0 || is_overlong(before, letter.c))
+            return false;
+        i += letter.length;
+        before = letter.c;
+        if (letter.c != '/' || letter.is_escaped) {
+            put_letter(out, letter);
+            continue;
+        }
+        if (!segment_end(out, from))
+            return false;
+        if (out->p[out->n - 1] != '/')
+            text_char(out, '/');
+        from = out->n;
+    }
+    return segment_end(out, from);
+}
+
+enum err uri_normalise(str path, struct arena *arena, str *normal)
+{
+    struct text out;
+
+    if (path.n == 1 && path.p[0] == '*') {
+        *normal = path;
+        return ERR_OK;
+    }
+    if (path.n == 0 || path.p[0] != '/')
+        return ERR_INVALID;
+    if (is_plainly_normal(path)) {
+        *normal = path;
+        return ERR_OK;
+    }
+    out = text_in(arena_alloc(arena, path.n * 3), path.n * 3);
+    if (!normalise_into(path, &out))
+        return ERR_INVALID;
+    *normal = str_eq(text_str(&out), path) ? path : text_str(&out);
+    return ERR_OK;
+}
+
+/* Letters, digits, '-', '_', '.', no empty label but a last one. */
+static bool is_host_name(str host)
+{
+    if (host.n == 0 || host.n > HOST_MOST || host.p[0] == '.')
+        return false;
+    if (scan_class(host.p, host.p + host.n, CHAR_HOST) != host.p + host.n)
+        return false;
+    return str_find(host, STR("..")) < 0;
+}
+
+static bool is_port(str s, uint16_t *port)
+{
+    return s.n <= 5 && addr_parse_port(s, port) == ERR_OK;
+}
+
+/* host[:port] in two; host with its brackets, port 0 when there is none. */
+static bool cut_authority(str authority, str *host, uint16_t *port)
+{
+    long at;
+
+    *port = 0;
+    if (authority.n && authority.p[0] == '[') {
+        struct addr addr;
+
+        at = str_find_char(authority, ']');
+        if (at < 0)
+            return false;
+        *host = str_upto(authority, (size_t)at + 1);
+        if (addr_parse_ip(str_slice(authority.p + 1, authority.p + at), &addr) ||
+            addr.family != ADDR_IP6 || addr.scope)
+            return false;
+        authority = str_from(authority, (size_t)at + 1);
+        if (authority.n == 0)
+            return true;
+        return authority.p[0] == ':' && is_port(str_from(authority, 1), port);
+    }
+    at = str_find_char(authority, ':');
+    *host = at < 0 ? authority : str_upto(authority, (size_t)at);
+    if (!is_host_name(*host))
+        return false;
+    return at < 0 || is_port(str_from(authority, (size_t)at + 1), port);
+}
+
+bool uri_check_authority(str authority)
+{
+    uint16_t port;
+    str host;
+
+    return cut_authority(authority, &host, &port);
+}
+
+enum err uri_host(str authority, struct arena *arena, str *host, uint16_t *port)
+{
+    char *copy;
+    size_t i = 0;
+
+    if (!cut_authority(authority, host, port))
+        return ERR_INVALID;
+    if (host->p[host->n - 1] == '.')
+        host->n--;
+    while (i < host->n && host->p[i] == char_lower(host->p[i]))
+        i++;
+    if (i == host->n)
+        return ERR_OK;
+    copy = arena_alloc(arena, host->n);
+    for (i = 0; i < host->n; i++)
+        copy[i] = char_lower(host->p[i]);
+    host->p = copy;
+    return ERR_OK;
+}
+
+bool query_find(str query, str name, str *value)
+{
+    str pair;
+
+    while (str_next(&query, '&', &pair)) {
+        long at = str_find_char(pair, '=');
+        str key = at < 0 ? pair : str_upto(pair, (size_t)at);
+
+        if (!str_eq(key, name))
+            continue;
+        *value = at < 0 ? str_from(pair, pair.n) : str_from(pair, (size_t)at + 1);
+        return true;
+    }
+    return false;
+}
