@@ -24,7 +24,7 @@ static inline void *vec_grow(void *items, size_t count, size_t *room, size_t ite
 {
     char *grown;
 
-    if (count < *room) {
+    if (items && count < *room) {
         memset((char *)items + count * item_size, 0, item_size);
         return items;
     }
