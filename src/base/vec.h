@@ -30,7 +30,7 @@ static inline void *vec_grow(void *items, size_t count, size_t *room, size_t ite
     }
     *room = *room ? *room * 2 : 8;
     grown = arena_zalloc(arena, *room * item_size);
-    if (count)
+    if (items)
         memcpy(grown, items, count * item_size);
     return grown;
 }
