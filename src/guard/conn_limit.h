@@ -15,7 +15,7 @@
 /* One for the process; shared by all workers. */
 struct conn_limit {
     CACHE_ALIGNED _Atomic(unsigned) open;
-    CACHE_ALIGNED unsigned most; /* of the process; 0: no cap */
+    CACHE_ALIGNED _Atomic(unsigned) most; /* of the process; 0: no cap; may be set anew */
     struct stripe addresses;
 };
 
@@ -35,7 +35,8 @@ void conn_limit_close(struct conn_limit *limit);
 
 /*
  * May one more connection from `client` stay at this listener? True: *permit holds it.
- * False: nothing is counted, *why says at what it failed. Unix clients have no address.
+ * False: nothing is counted, *why says at what it failed. Unix clients have no address,
+ * and addresses are counted only where the listener has a cap for them.
  */
 MUST_CHECK bool conn_limit_take(struct conn_limit *limit, const struct listener *listener,
                                 const struct addr *client, struct conn_permit *permit,

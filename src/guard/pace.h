@@ -1,9 +1,10 @@
 /*
- * Is a client too slow in sending its request's body (or in taking its response)? Silence
- * is the timeouts' business; this is about the trickle that never falls silent. After a
- * grace it must keep to min_rate over every window as long as the grace. Time in which we
- * ourselves did not want its bytes (back-pressure) does not count. Pure: milliseconds by
- * argument, from any origin, never going back.
+ * Is a client too slow in sending its request's body? Silence is the timeouts' business;
+ * this is about the trickle that never falls silent. From the end of the grace on, the
+ * time behind it as long as the grace (but at least a second) must have brought min_rate
+ * on average: a long upload with pauses passes, a trickle ends with the grace. Time in
+ * which we ourselves did not want its bytes (back-pressure) does not count. Pure:
+ * milliseconds by argument, from any origin, never going back.
  */
 #ifndef GUARD_PACE_H
 #define GUARD_PACE_H
@@ -15,7 +16,7 @@ enum { PACE_SLOTS = 8 };
 struct pace {
     uint64_t began;             /* less the time on hold */
     uint64_t held_at;           /* UINT64_MAX: not on hold */
-    uint32_t slot;              /* the one being filled, counted from the start */
+    uint64_t slot;              /* the one being filled, counted from the start */
     uint32_t bytes[PACE_SLOTS]; /* each at most UINT32_MAX */
 };
 

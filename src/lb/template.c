@@ -313,12 +313,12 @@ static str fact_value(const struct piece *piece, const struct template_facts *fa
     }
 }
 
-static void render_ip(struct text *out, const struct addr *addr)
+static void render_ip(struct text *out, enum template_use use, const struct addr *addr)
 {
     char memory[ADDR_TEXT_MOST];
 
     if (addr)
-        text_add(out, addr_print_ip(addr, memory, sizeof memory));
+        text_add_escaped(out, use, addr_print_ip(addr, memory, sizeof memory));
 }
 
 static void render_piece(const struct template *tmpl, const struct piece *piece,
@@ -329,10 +329,10 @@ static void render_piece(const struct template *tmpl, const struct piece *piece,
         text_add(out, piece->text);
         break;
     case FACT_CLIENT_IP:
-        render_ip(out, facts->client);
+        render_ip(out, tmpl->use, facts->client);
         break;
     case FACT_PEER_IP:
-        render_ip(out, facts->peer);
+        render_ip(out, tmpl->use, facts->peer);
         break;
     case FACT_CLIENT_PORT:
         if (facts->client)

@@ -1,0 +1,78 @@
+/*
+ * The rules of retrying, in the order in which they forbid. The budget is two words that
+ * all workers share: requests and retries in flight at the pool.
+ */
+#include "guard/retry.h"
+
+#include "proto/names.h"
+
+static uint32_t status_bit(unsigned status)
+{
+    switch (status) {
+    case 500:
+        return RETRY_500;
+    case 502:
+        return RETRY_502;
+    case 503:
+        return RETRY_503;
+    case 504:
+        return RETRY_504;
+    default:
+        return 0;
+    }
+}
+
+/* The setting that has to name this failure. */
+static uint32_t bit_of(const struct retry_case *what)
+{
+    switch (what->cause) {
+    case RETRY_CAUSE_CONNECT:
+        return RETRY_CONNECT_ERROR;
+    case RETRY_CAUSE_RESET:
+        return RETRY_RESET_BEFORE_RESPONSE;
+    case RETRY_CAUSE_TIMEOUT:
+        return RETRY_RESPONSE_TIMEOUT;
+    case RETRY_CAUSE_STATUS:
+        return status_bit(what->status);
+    case RETRY_CAUSE_OTHER:
+        break;
+    }
+    return 0;
+}
+
+enum retry_verdict retry_judge(const struct retries *retries,
+                               const struct retry_case *what)
+{
+    if (!(retries->on_errors & bit_of(what)) || what->tries > retries->count ||
+        what->is_response_begun)
+        return RETRY_NOT;
+    if (what->cause == RETRY_CAUSE_CONNECT && !what->is_request_begun)
+        return RETRY_FREE;
+    if (!what->is_body_whole)
+        return RETRY_NOT;
+    if (!retries->all_methods && !method_is_idempotent(what->method))
+        return RETRY_NOT;
+    return RETRY_COSTS;
+}
+
+bool retry_budget_take(struct pool_live *pool, const struct retries *retries)
+{
+    uint64_t requests = atomic_load_explicit(&pool->in_flight, memory_order_relaxed);
+    uint64_t most = requests * retries->budget_share / 100;
+    unsigned now = atomic_load_explicit(&pool->retries_in_flight, memory_order_relaxed);
+
+    if (most < retries->budget_floor)
+        most = retries->budget_floor;
+    do {
+        if (now >= most)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&pool->retries_in_flight, &now,
+                                                    now + 1, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+void retry_budget_give(struct pool_live *pool)
+{
+    atomic_fetch_sub_explicit(&pool->retries_in_flight, 1, memory_order_relaxed);
+}
