@@ -168,7 +168,8 @@ static struct addr random_addr(struct rand *rand)
     struct addr addr = {.family = (unsigned char)(ADDR_IP4 + rand_below(rand, 3))};
 
     if (addr.family == ADDR_UNIX) {
-        assert_int_equal(addr_from_path((str){"aab" + rand_below(rand, 2), 2}, &addr), 0);
+        assert_int_equal(addr_from_path(str_from(STR("aab"), rand_below(rand, 3)), &addr),
+                         0);
         return addr;
     }
     addr.ip[0] = (unsigned char)rand_below(rand, 2);

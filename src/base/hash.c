@@ -16,13 +16,13 @@ static uint64_t load64(const char *p)
     return le64toh(word);
 }
 
-/* The last n < 8 bytes, the rest zero. */
-static uint64_t load_tail(const char *p, size_t n)
+/* The last bytes, fewer than eight; the rest zero. */
+static uint64_t load_tail(str tail)
 {
     uint64_t word = 0;
 
-    if (n)
-        memcpy(&word, p, n);
+    if (tail.n)
+        memcpy(&word, tail.p, tail.n);
     return le64toh(word);
 }
 
@@ -64,7 +64,7 @@ uint64_t siphash13(const uint64_t key[2], str bytes)
 
     for (; bytes.n - at >= 8; at += 8)
         sip_word(v, load64(bytes.p + at));
-    sip_word(v, load_tail(bytes.p + at, bytes.n - at) | (uint64_t)bytes.n << 56);
+    sip_word(v, load_tail(str_from(bytes, at)) | (uint64_t)bytes.n << 56);
     v[2] ^= 0xff;
     for (int i = 0; i < 3; i++)
         sip_round(v);
@@ -81,6 +81,6 @@ uint64_t hash_fast(str bytes, uint64_t seed)
     for (; bytes.n - at >= 8; at += 8)
         h = hash_u64((h ^ load64(bytes.p + at)) + golden);
     if (at < bytes.n)
-        h = hash_u64((h ^ load_tail(bytes.p + at, bytes.n - at)) + golden);
+        h = hash_u64((h ^ load_tail(str_from(bytes, at))) + golden);
     return h;
 }

@@ -122,7 +122,7 @@ bool pattern_match(const struct pattern *pattern, str subject,
     if (!pattern->is_nocase && pattern->kind == PATTERN_SUBSTRING)
         return str_find(subject, text) >= 0;
     for (long at = pattern->kind == PATTERN_SUFFIX ? last : 0; at <= last; at++) {
-        str piece = {subject.p + at, text.n};
+        str piece = str_upto(str_from(subject, (size_t)at), text.n);
 
         if (pattern->is_nocase ? str_eq_nocase(piece, text) : str_eq(piece, text))
             return true;

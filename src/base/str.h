@@ -49,6 +49,8 @@ static inline bool str_ends(str s, str suffix)
 
 static inline str str_from(str s, size_t at)
 {
+    if (s.n == 0)
+        return s; /* perhaps STR_NONE: NULL + 0 is undefined in C17 */
     return at >= s.n ? (str){s.p + s.n, 0} : (str){s.p + at, s.n - at};
 }
 
