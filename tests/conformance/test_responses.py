@@ -10,6 +10,7 @@ import time
 import pytest
 
 from stage import CLOSE, KEEP, Cut, until
+from stage import WEBSOCKET as WS
 
 OK = b"HTTP/1.1 200 OK\r\n"
 E = b"\r\n"
@@ -231,10 +232,6 @@ def test_early_answer(weir, origin):
     not_reused(origin, conn_of(origin))
     assert origin.seen("/smuggled") == []
     next_one_is_clean(weir, None)
-
-
-WS = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 
 
 @pytest.mark.parametrize("raw", [

@@ -149,10 +149,16 @@ def pattern(size):
     return (unit * (size // 251 + 1))[:size]
 
 
+# The answer to the key that RFC 6455 uses for its example, and so do the plays.
+WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+             "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+SWITCHED = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+
+
 def tunnel(conn, seen):
     """Accepts an upgrade to websocket and echoes what comes after it."""
-    conn.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-              b"Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+    conn.send(SWITCHED)
     conn.origin.tunnels += 1
     try:
         while True:

@@ -22,8 +22,8 @@ import time
 
 from client import RawClient, Response, ask, connect, request_bytes    # noqa: F401
 from dnsserver import DnsServer                                        # noqa: F401
-from origin import (CLOSE, KEEP, Conn, Origin, Seen, TcpOrigin, echo,  # noqa: F401
-                    pattern, reset, tcp_echo)
+from origin import (CLOSE, KEEP, SWITCHED, WEBSOCKET, Conn, Origin,    # noqa: F401
+                    Seen, TcpOrigin, echo, pattern, reset, tcp_echo)
 from wire import Cut, Fields, Unclean, chunked                         # noqa: F401
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -91,7 +91,8 @@ def weir_cli(*args, stdin=None, timeout=30, env=None):
 class Weir:
     """One running daemon."""
 
-    def __init__(self, config, nofile=None, env=None, prefix=(), ready=True, stdout=None):
+    def __init__(self, config, nofile=None, env=None, prefix=(), ready=True, stdout=None,
+                 owner=None):
         self.dir = tempfile.mkdtemp(prefix="weir-play-")
         os.chmod(self.dir, 0o755)
         self.socket = os.path.join(self.dir, "admin.sock")
@@ -101,7 +102,8 @@ class Weir:
         self.config = self.complete(config)
         self.write(self.config)
         self.stderr_path = os.path.join(self.dir, "stderr")
-        self.killed = False
+        if owner is not None:       # the user it will run as, when it is not ours
+            os.chown(self.dir, owner, owner)
         self.proc = subprocess.Popen(
             [*prefix, WEIR, "run", "-c", self.file],
             stdin=subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL,

@@ -180,4 +180,4 @@ def test_keepalive_limits(three):
         with w.client() as c:
             conns = [c.ask().json()["conn"] for _ in range(20)]
         assert max(collections.Counter(conns).values()) <= 5, "max_requests"
-        until(lambda: o.open == 0, 5), "idle ones are closed"
+        until(lambda: o.open == 0, 5)   # idle ones are closed

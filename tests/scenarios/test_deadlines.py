@@ -5,7 +5,7 @@ import time
 import pytest
 
 import stage
-from stage import CLOSE, Cut, Origin, Weir, http_config, until
+from stage import Cut, Weir, http_config, until
 
 TIMES = {"connect": "500ms", "request_header": "500ms", "request_body": "500ms",
          "response": "500ms", "response_body": "500ms", "client_write": "500ms", "idle": "700ms"}

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-import stage
 from stage import DnsServer, Origin, Weir, http_config, until
 
 

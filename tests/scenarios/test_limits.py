@@ -5,7 +5,7 @@ import time
 import pytest
 
 import stage
-from stage import Cut, Origin, RawClient, Weir, http_config, tcp_config, until
+from stage import Cut, RawClient, Weir, http_config, tcp_config, until
 
 
 def served(address, **more):
@@ -197,6 +197,7 @@ def test_clients_that_vanish_leave_nothing(origin):
 
 
 @pytest.mark.deep
+@pytest.mark.skipif(stage.SANITIZED, reason="sanitizers map far more than they use")
 def test_memory_limit(origin):
     """With little memory some are refused; the process lives and recovers."""
     config = http_config(origin)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import stage
-from stage import CLOSE, Origin, Weir, http_config, until
+from stage import CLOSE, Weir, http_config, until
 
 
 @pytest.fixture(scope="module")

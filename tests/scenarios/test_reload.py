@@ -7,10 +7,7 @@ import time
 import pytest
 
 import stage
-from stage import Load, Origin, Weir, free_address, http_config, until
-
-WS = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+from stage import WEBSOCKET, Load, Origin, Weir, free_address, http_config, until
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +22,7 @@ def respond(text):
 
 def tunnel(weir):
     client = weir.client(timeout=20)
-    assert client.ask("GET", "/ws", WS).status == 101
+    assert client.ask("GET", "/ws", WEBSOCKET).status == 101
     return client
 
 

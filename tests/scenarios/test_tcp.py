@@ -8,7 +8,7 @@ import time
 import pytest
 
 import stage
-from stage import RawClient, TcpOrigin, Weir, free_address, pattern, reset, tcp_config, until
+from stage import TcpOrigin, Weir, free_address, pattern, reset, tcp_config, until
 
 MIB = 1 << 20
 

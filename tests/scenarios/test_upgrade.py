@@ -5,10 +5,8 @@ import time
 import pytest
 
 import stage
-from stage import CLOSE, Weir, http_config, until
-
-WS = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+from stage import CLOSE, SWITCHED, Weir, http_config, until
+from stage import WEBSOCKET as WS
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +47,14 @@ def test_bytes_sent_with_the_request(weir, fresh):
 
 
 def test_bytes_sent_with_the_answer(weir, fresh):
-    fresh.say("/c", b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                    b"Upgrade: websocket\r\n\r\nfirst words", "hang")
+    fresh.say("/c", SWITCHED + b"first words", "hang")
     client, _ = open_tunnel(weir, "/c")
     with client:
         assert client.reader.exactly(11) == b"first words"
 
 
 def test_end_from_the_origin(weir, fresh):
-    fresh.say("/c", [b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                     b"Upgrade: websocket\r\n\r\n", 0.1, b"bye"], CLOSE)
+    fresh.say("/c", [SWITCHED, 0.1, b"bye"], CLOSE)
     client, _ = open_tunnel(weir, "/c")
     with client:
         assert client.reader.exactly(3) == b"bye"
@@ -66,8 +62,7 @@ def test_end_from_the_origin(weir, fresh):
 
 
 def test_reset_from_the_origin(weir, fresh):
-    fresh.say("/c", b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                    b"Upgrade: websocket\r\n\r\n", "reset")
+    fresh.say("/c", SWITCHED, "reset")
     client, _ = open_tunnel(weir, "/c")
     with client:
         assert client.closed()
