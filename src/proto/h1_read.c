@@ -50,11 +50,13 @@ static const char *expect_line_end(struct scan *scan, const char *p)
     return fail(scan, 400, "a character that may not stand in the start line");
 }
 
+static const char no_version[] = "no HTTP version where it should stand";
+
 /* "HTTP/1.0" or "HTTP/1.1", nothing else. */
 static const char *read_version(struct scan *scan, const char *p)
 {
     if (scan->end - p < 8 || memcmp(p, "HTTP/", 5) != 0)
-        return fail(scan, 400, "no HTTP version where it should stand");
+        return fail(scan, 400, no_version);
     if (memcmp(p + 5, "1.1", 3) == 0)
         return p + 8;
     if (memcmp(p + 5, "1.0", 3) == 0) {
@@ -62,7 +64,7 @@ static const char *read_version(struct scan *scan, const char *p)
         return p + 8;
     }
     if ((unsigned)(p[5] - '0') > 9 || p[6] != '.' || (unsigned)(p[7] - '0') > 9)
-        return fail(scan, 400, "malformed HTTP version");
+        return fail(scan, 400, no_version);
     return fail(scan, 505, "HTTP version is not 1.0 or 1.1");
 }
 
