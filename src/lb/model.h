@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <stdatomic.h>
@@ -202,9 +203,6 @@ struct resolver_settings {
     unsigned server_count;
     uint32_t timeout, min_ttl, max_ttl;
 };
-
-enum log_format { LOG_JSON, LOG_COMBINED, LOG_TEXT };
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log_settings {
     bool is_enabled;
