@@ -37,11 +37,11 @@ class DnsServer:
         while True:
             try:
                 data, peer = self.udp.recvfrom(4096)
+                reply = self.reply(data, "udp")
+                if reply:
+                    self.udp.sendto(reply, peer)
             except OSError:
-                return
-            reply = self.reply(data, "udp")
-            if reply:
-                self.udp.sendto(reply, peer)
+                return              # stopped
 
     def serve_tcp(self):
         while True:
