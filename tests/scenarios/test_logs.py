@@ -125,9 +125,14 @@ def test_stdout(fresh, tmp_path):
 
 
 # A /dev of its own, in a mount namespace, so that /dev/log is the play's socket.
-OWN_DEV = """mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/zero c 1 5 &&
-mknod -m 666 /dev/random c 1 8 && mknod -m 666 /dev/urandom c 1 9 && ln -s /proc/self/fd /dev/fd &&
-ln -s "$0" /dev/log && exec "$@""""
+OWN_DEV = '''
+set -e
+mount -t tmpfs none /dev
+mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/zero c 1 5
+mknod -m 666 /dev/random c 1 8; mknod -m 666 /dev/urandom c 1 9
+ln -s /proc/self/fd /dev/fd; ln -s "$0" /dev/log
+exec "$@"
+'''
 
 
 def own_dev(path):
