@@ -59,9 +59,12 @@ int least_scan(const struct tier *tier, const struct ask *ask, bool is_weighted)
 
 int least_of_two(const struct tier *tier, const struct ask *ask, bool is_weighted)
 {
-    int one = draw_try(tier->data, tier, ask, -1);
-    int two = one < 0 ? -1 : draw_try(tier->data, tier, ask, one);
+    int one = -1, two = -1;
 
+    if (tier->count > 2)
+        one = draw_try(tier->data, tier, ask, -1);
+    if (one >= 0)
+        two = draw_try(tier->data, tier, ask, one);
     if (two < 0)
         return least_scan(tier, ask, is_weighted);
     return load_compare(load_of(&tier->servers[two], is_weighted),

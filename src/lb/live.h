@@ -151,6 +151,7 @@ struct listener_shard {
 struct listener_live {
     str name;
     CACHE_ALIGNED _Atomic(unsigned) connections; /* open now, over all workers */
+    _Atomic(unsigned) holds;                     /* doors that point here */
     struct listener_shard *shards;               /* [worker] */
 };
 

@@ -1,0 +1,195 @@
+/* Tiers, caps, and what happens when all are down. */
+#include "lb/pool.c"
+
+#include "lb/test_crew.h"
+
+static void test_set_copies_its_members(void **state)
+{
+    char name[] = "alpha";
+    struct crew *crew = crew_new(NULL, 3);
+    const struct server *server;
+
+    crew->members[0].is_backup = true;
+    crew->members[1].name = str_of(name);
+    crew->members[1].max_in_flight = 9;
+    crew_start(crew, "round_robin", 1);
+    memset(name, 'x', 5);
+    memset(crew->members, 0, sizeof crew->members);
+    assert_int_equal(crew->set->count, 3);
+    server = &crew->set->servers[0]; /* primaries first */
+    assert_true(str_eq(server->name, STR("alpha")));
+    assert_true(str_eq(server->addr_text, STR("0.0.0.0:2")));
+    assert_int_equal(server->max_in_flight, 9);
+    assert_int_equal(crew->set->tiers[TIER_PRIMARY].count, 2);
+    assert_int_equal(crew->set->tiers[TIER_BACKUP].count, 1);
+    assert_ptr_equal(crew->set->tiers[TIER_BACKUP].servers[0].live, &crew->live[0]);
+    crew_free(crew);
+}
+
+static void test_backups_only_in_need(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = crew_new(NULL, 5);
+        unsigned counts[5];
+
+        crew->members[0].is_backup = crew->members[3].is_backup = true;
+        crew_start(crew, (*row)->name, 2);
+        crew_count(crew, 300, counts);
+        assert_int_equal(counts[0] + counts[3], 0);
+        crew_set_health(crew, 1, HEALTH_DOWN);
+        crew_set_health(crew, 2, HEALTH_DOWN);
+        crew_count(crew, 300, counts);
+        assert_int_equal(counts[4], 300); /* one primary is enough */
+        crew_set_health(crew, 4, HEALTH_DOWN);
+        crew_count(crew, 300, counts);
+        assert_int_equal(counts[0] + counts[3], 300);
+        assert_in_range(counts[0], 100, 200);
+        crew_set_health(crew, 0, HEALTH_DOWN);
+        crew_set_health(crew, 3, HEALTH_DOWN);
+        assert_int_equal(crew_pick(crew), -1);
+        crew_set_health(crew, 2, HEALTH_UP);
+        assert_int_equal(crew_pick(crew), 2);
+        crew_free(crew);
+    }
+}
+
+static void test_open_when_all_are_down(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = crew_new(NULL, 3);
+        unsigned counts[3];
+
+        crew->members[2].is_backup = true;
+        crew_start(crew, (*row)->name, 3);
+        crew->set->when_all_down = ALL_DOWN_OPEN;
+        for (unsigned i = 0; i < 3; i++)
+            crew_set_health(crew, i, HEALTH_DOWN);
+        crew_count(crew, 300, counts);
+        assert_int_equal(counts[2], 0); /* primaries first, even so */
+        assert_in_range(counts[0], 100, 200);
+        crew_set_health(crew, 1, HEALTH_UP);
+        crew_count(crew, 30, counts);
+        assert_int_equal(counts[1], 30);
+        crew_free(crew);
+    }
+}
+
+/* "Open" is for a pool that is down, not for one that is full or was tried. */
+static void test_open_does_not_mean_overfull(void **state)
+{
+    struct crew *crew = crew_new(NULL, 2);
+
+    crew->members[0].max_in_flight = 1;
+    crew_start(crew, "round_robin", 4);
+    crew->set->when_all_down = ALL_DOWN_OPEN;
+    crew_set_health(crew, 1, HEALTH_DOWN);
+    atomic_store(&crew->live[0].in_flight, 1);
+    assert_int_equal(crew_pick(crew), -1);
+    atomic_store(&crew->live[0].in_flight, 0);
+    ask_add_tried(&crew->ask, &crew->live[0]);
+    assert_int_equal(crew_pick(crew), -1);
+    crew_free(crew);
+}
+
+static void test_take_counts_up_to_the_cap(void **state)
+{
+    struct crew *crew = crew_new(NULL, 2);
+
+    crew->members[0].max_in_flight = 2;
+    crew->members[1].max_in_flight = 3;
+    crew_start(crew, "least_connections", 5);
+    for (int i = 0; i < 5; i++)
+        assert_non_null(pool_take(crew->set, &crew->ask));
+    assert_null(pool_take(crew->set, &crew->ask));
+    assert_int_equal(crew->live[0].in_flight, 2);
+    assert_int_equal(crew->live[1].in_flight, 3);
+    assert_false(server_take(&crew->set->servers[0]));
+    server_give(&crew->live[0]);
+    assert_ptr_equal(pool_take(crew->set, &crew->ask)->live, &crew->live[0]);
+    crew_free(crew);
+}
+
+static void test_draining_servers_get_nothing_new(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = crew_new(NULL, 100);
+        static unsigned counts[100];
+
+        crew->members[7].is_draining = true;
+        crew_start(crew, (*row)->name, 6);
+        crew_count(crew, 2000, counts);
+        assert_int_equal(counts[7], 0);
+        crew_free(crew);
+    }
+}
+
+static void test_empty_set(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = crew_new(NULL, 0);
+
+        crew_start(crew, (*row)->name, 7);
+        assert_int_equal(crew_pick(crew), -1);
+        crew->set->when_all_down = ALL_DOWN_OPEN;
+        assert_int_equal(crew_pick(crew), -1);
+        crew_free(crew);
+    }
+    endpoint_set_free(NULL);
+}
+
+/* Whatever the state of the servers: who is picked may be picked, and if anybody may,
+ * somebody is. */
+static void test_all_balancers_on_random_states(void **state)
+{
+    struct rand rand;
+
+    rand_seed(&rand, 8);
+    for (int run = 0; run < 600; run++) {
+        unsigned count = 1 + (unsigned)rand_below(&rand, 90);
+        struct crew *crew = crew_new(NULL, count);
+        bool is_backup_turn = true, may_any = false;
+
+        for (unsigned i = 0; i < count; i++) {
+            crew->members[i].weight = (unsigned)rand_below(&rand, 4);
+            crew->members[i].is_backup = rand_below(&rand, 5) == 0;
+            crew->members[i].max_in_flight = (unsigned)rand_below(&rand, 3);
+        }
+        crew_start(crew, balancers[run % 6]->name, rand_u64(&rand));
+        for (unsigned i = 0; i < count; i++) {
+            atomic_store(&crew->live[i].in_flight, rand_below(&rand, 3));
+            if (rand_below(&rand, 10) < (unsigned)run % 11)
+                crew_set_health(crew, i, HEALTH_DOWN);
+        }
+        for (unsigned i = 0; i < count; i++)
+            if (ask_allows(&crew->ask, &crew->set->servers[i])) {
+                may_any = true;
+                is_backup_turn &= i >= crew->set->tiers[TIER_PRIMARY].count;
+            }
+        for (int i = 0; i < 5; i++) {
+            const struct server *server = pool_pick(crew->set, &crew->ask);
+
+            assert_int_equal(server != NULL, may_any);
+            if (!server)
+                continue;
+            assert_true(ask_allows(&crew->ask, server));
+            assert_int_equal(is_backup_turn, server >= crew->set->tiers[1].servers);
+        }
+        crew_free(crew);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_set_copies_its_members),
+        cmocka_unit_test(test_backups_only_in_need),
+        cmocka_unit_test(test_open_when_all_are_down),
+        cmocka_unit_test(test_open_does_not_mean_overfull),
+        cmocka_unit_test(test_take_counts_up_to_the_cap),
+        cmocka_unit_test(test_draining_servers_get_nothing_new),
+        cmocka_unit_test(test_empty_set),
+        cmocka_unit_test(test_all_balancers_on_random_states),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
