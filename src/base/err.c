@@ -20,6 +20,7 @@ static const char *const texts[ERR_COUNT] = {
     [ERR_NOT_FOUND] = "not found",
     [ERR_CANCELLED] = "cancelled",
     [ERR_UNSUPPORTED] = "not supported",
+    [ERR_NO_SPACE] = "no space left",
     [ERR_IO] = "input/output error",
 };
 
@@ -65,6 +66,9 @@ enum err err_from_errno(int number)
     case ENOENT:
     case ENOTDIR:
         return ERR_NOT_FOUND;
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_NO_SPACE;
     case ECANCELED:
         return ERR_CANCELLED;
     case EAFNOSUPPORT:

@@ -25,7 +25,8 @@ enum err {
     ERR_NOT_FOUND,
     ERR_CANCELLED,
     ERR_UNSUPPORTED,
-    ERR_IO, /* anything else the kernel says */
+    ERR_NO_SPACE, /* the disk or a quota is full */
+    ERR_IO,       /* anything else the kernel says */
     ERR_COUNT,
 };
 

@@ -42,6 +42,8 @@ static void test_errno_folds(void **state)
         {ENOENT, ERR_NOT_FOUND},
         {ECANCELED, ERR_CANCELLED},
         {ENOSYS, ERR_UNSUPPORTED},
+        {ENOSPC, ERR_NO_SPACE},
+        {EDQUOT, ERR_NO_SPACE},
         {EDOM, ERR_IO},
         {-1, ERR_IO},
     };

@@ -203,6 +203,10 @@ static void test_limits(void **state)
         assert_false(regex("^a+$", "b"));
     }
     free(subject);
+    /* A million steps, which PCRE2 would take if it were not told otherwise. */
+    assert_false(
+        matches(PATTERN_REGEX, false, STR("(a+)+$"), STR("aaaaaaaaaaaaaaaaaaaa!")));
+    assert_true(scratch.is_over_limit);
 }
 
 int main(void)

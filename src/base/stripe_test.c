@@ -2,6 +2,16 @@
  * One thread against an array of counts; then several threads at once, where what must
  * hold is that no key ever holds more than `most` and that all comes back to zero.
  */
+#include <stdatomic.h>
+
+/* Lets a test act as another thread between the look and the swap. */
+static void (*before_swap)(void);
+#undef atomic_compare_exchange_strong
+#define atomic_compare_exchange_strong(word, expected, desired) \
+    ((before_swap ? before_swap() : (void)0),                   \
+     atomic_compare_exchange_strong_explicit(                   \
+         word, expected, desired, memory_order_seq_cst, memory_order_seq_cst))
+
 #include "base/stripe.c"
 
 #include "base/rand.h"
@@ -142,6 +152,63 @@ static void test_two_words_of_one_key(void **state)
     stripe_close(&stripe);
 }
 
+static struct place raced;
+static uint64_t raced_count;
+
+/* Another thread makes an entry of the same key in the other stripe. */
+static void make_second_word(void)
+{
+    before_swap = NULL;
+    atomic_store(&raced.words[1][7], raced.tag + raced_count);
+}
+
+static void test_first_entries_at_the_same_moment(void **state)
+{
+    unsigned char key[STRIPE_KEY_SIZE];
+    struct stripe stripe;
+
+    make_key(key, 1);
+    stripe_init(&stripe, 8, seed);
+    raced = find_place(&stripe, key);
+    for (raced_count = 1; raced_count <= 3; raced_count++) {
+        enum stripe_answer want = raced_count < 3 ? STRIPE_ADDED : STRIPE_OVER;
+
+        before_swap = make_second_word;
+        assert_int_equal(stripe_add(&stripe, key, 3), want);
+        assert_null(before_swap);
+        assert_int_equal(stripe_count(&stripe, key),
+                         raced_count + (want == STRIPE_ADDED));
+        while (stripe_count(&stripe, key))
+            stripe_give(&stripe, key);
+        assert_true(is_all_free(&stripe));
+    }
+    stripe_close(&stripe);
+}
+
+/* Another thread takes the word for another key: it looks again. */
+static void take_the_word(void)
+{
+    before_swap = NULL;
+    atomic_store(look(&raced).word, (raced.tag ^ (uint64_t)1 << 40) + 1);
+}
+
+static void test_word_is_taken_by_another(void **state)
+{
+    unsigned char key[STRIPE_KEY_SIZE];
+    struct stripe stripe;
+
+    make_key(key, 1);
+    stripe_init(&stripe, 8, seed);
+    raced = find_place(&stripe, key);
+    before_swap = take_the_word;
+    assert_int_equal(stripe_add(&stripe, key, 1), STRIPE_ADDED);
+    assert_null(before_swap);
+    assert_int_equal(stripe_count(&stripe, key), 1);
+    stripe_give(&stripe, key);
+    assert_false(is_all_free(&stripe)); /* the other's word is still there */
+    stripe_close(&stripe);
+}
+
 enum { THREADS = 4, HOT_KEYS = 3, MOST = 2, ROUNDS = 30000 };
 
 struct crowd {
@@ -211,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_limits_of_the_count),
         cmocka_unit_test(test_two_words_of_one_key),
+        cmocka_unit_test(test_first_entries_at_the_same_moment),
+        cmocka_unit_test(test_word_is_taken_by_another),
         cmocka_unit_test(test_many_threads),
     };
 
