@@ -31,27 +31,6 @@ static inline unsigned char_hex(char c)
 }
 
 typedef unsigned char chars16 __attribute__((vector_size(16)));
-typedef uint64_t words2 __attribute__((vector_size(16)));
-
-static inline chars16 chars_load(const char *p)
-{
-    chars16 v;
-
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* The index of the first byte that is not zero in a comparison's result; 16 when none. */
-static inline unsigned chars_first(chars16 hits)
-{
-    words2 words = (words2)hits;
-
-    if (words[0])
-        return (unsigned)__builtin_ctzll(words[0]) / 8;
-    if (words[1])
-        return 8 + (unsigned)__builtin_ctzll(words[1]) / 8;
-    return 16;
-}
 
 /* The first byte that is not of `class`, or end. */
 static inline const char *scan_class(const char *p, const char *end, unsigned class)
@@ -61,64 +40,110 @@ static inline const char *scan_class(const char *p, const char *end, unsigned cl
     return p;
 }
 
-/* The first byte that is no tchar, or end. Made for field names: letters and '-'. */
-static inline const char *scan_token(const char *p, const char *end)
+/*
+ * The scanners below: for sixteen bytes each, a number with a bit for each byte that
+ * ends the run.
+ */
+static ALWAYS_INLINE chars16 chars_load(const char *p)
 {
-    while (end - p >= 16) {
-        chars16 v = chars_load(p);
-        unsigned n = chars_first((chars16)(((v | 0x20) - 'a' > 25) & (v != '-')));
+    chars16 v;
 
-        p += n;
-        if (n < 16)
-            break;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Neither letter nor '-'. */
+static ALWAYS_INLINE unsigned ends_word(const char *p)
+{
+    chars16 v = chars_load(p);
+
+    return VECTOR_MASK(((v | 0x20) - 'a' > 25) & (v != '-'));
+}
+
+/* Blank and controls. */
+static ALWAYS_INLINE unsigned ends_at_blank(const char *p)
+{
+    return VECTOR_MASK(chars_load(p) <= 0x20);
+}
+
+/* Controls, HTAB too. */
+static ALWAYS_INLINE unsigned ends_at_control(const char *p)
+{
+    chars16 v = chars_load(p);
+
+    return VECTOR_MASK((v < 0x20) | (v == 0x7f));
+}
+
+/* Not of CHAR_TARGET. */
+static ALWAYS_INLINE unsigned ends_target(const char *p)
+{
+    chars16 v = chars_load(p);
+
+    return VECTOR_MASK((v - 0x21 > 0x7e - 0x21) | (v == '#'));
+}
+
+/* Fewer than sixteen bytes in all: the same over a copy that is filled up with zeros. */
+static NEVER_INLINE unsigned ends_in_few(const char *p, size_t n,
+                                         unsigned (*ends)(const char *))
+{
+    char copy[16] = {0};
+
+    memcpy(copy, p, n);
+    return ends(copy) | 1u << n;
+}
+
+/*
+ * The first byte of [p, end) that `ends` marks, or end. `low` <= p is where readable
+ * bytes begin: the last piece is read so that it ends at `end`.
+ */
+static ALWAYS_INLINE const char *scan_run(const char *p, const char *end, const char *low,
+                                          unsigned (*ends)(const char *))
+{
+    unsigned hits;
+
+    while (likely(end - p >= 16)) {
+        hits = ends(p);
+        if (hits)
+            return p + __builtin_ctz(hits);
+        p += 16;
     }
-    return scan_class(p, end, CHAR_TOKEN);
+    if (likely(end - low >= 16))
+        hits = (ends(end - 16) | 1u << 16) >> (16 - (end - p));
+    else
+        hits = ends_in_few(p, (size_t)(end - p), ends);
+    return p + __builtin_ctz(hits);
+}
+
+/* The first byte that is no tchar, or end. Fastest with letters and '-'. */
+static ALWAYS_INLINE const char *scan_token(const char *p, const char *end,
+                                            const char *low)
+{
+    p = scan_run(p, end, low, ends_word);
+    return p < end && *p != ':' ? scan_class(p, end, CHAR_TOKEN) : p;
 }
 
 /* The first byte up to 0x20 (blank and controls), or end. */
-static inline const char *scan_to_blank(const char *p, const char *end)
+static ALWAYS_INLINE const char *scan_to_blank(const char *p, const char *end,
+                                               const char *low)
 {
-    while (end - p >= 16) {
-        unsigned n = chars_first((chars16)(chars_load(p) <= 0x20));
-
-        p += n;
-        if (n < 16)
-            return p;
-    }
-    while (p < end && (unsigned char)*p > 0x20)
-        p++;
-    return p;
+    return scan_run(p, end, low, ends_at_blank);
 }
 
 /* The first byte that may not stand in a field value (controls but HTAB), or end. */
-static inline const char *scan_value(const char *p, const char *end)
+static ALWAYS_INLINE const char *scan_value(const char *p, const char *end,
+                                            const char *low)
 {
-    while (end - p >= 16) {
-        chars16 v = chars_load(p);
-        unsigned n = chars_first((chars16)(((v < 0x20) & (v != '\t')) | (v == 0x7f)));
-
-        p += n;
-        if (n < 16)
+    for (;; p++) {
+        p = scan_run(p, end, low, ends_at_control);
+        if (likely(p == end || *p != '\t'))
             return p;
     }
-    while (p < end && (((unsigned char)*p >= 0x20 && *p != 0x7f) || *p == '\t'))
-        p++;
-    return p;
 }
 
 /* Are all bytes of CHAR_TARGET? */
-static inline bool chars_are_target(str s)
+static ALWAYS_INLINE bool chars_are_target(str s)
 {
-    const char *p = s.p, *end = s.p + s.n;
-
-    while (end - p >= 16) {
-        chars16 v = chars_load(p);
-
-        if (chars_first((chars16)((v - 0x21 > 0x7e - 0x21) | (v == '#'))) < 16)
-            return false;
-        p += 16;
-    }
-    return scan_class(p, end, CHAR_TARGET) == end;
+    return scan_run(s.p, s.p + s.n, s.p, ends_target) == s.p + s.n;
 }
 
 #endif

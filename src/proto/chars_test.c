@@ -47,6 +47,7 @@ static void test_scanners(void **state)
         for (unsigned c = 0; c < 256; c++) {
             size_t at = n ? (c * 7 + n) % n : 0;
             char *memory = malloc(n + 1);
+            size_t skip = (c + n) % (at + 1);
             const char *end, *stop;
 
             assert_non_null(memory);
@@ -56,10 +57,11 @@ static void test_scanners(void **state)
             memory = realloc(memory, n ? n : 1);
             end = memory + n;
             stop = memory + at;
-            assert_ptr_equal(scan_token(memory, end),
+            assert_ptr_equal(scan_token(memory + skip, end, memory),
                              n && !char_is((char)c, CHAR_TOKEN) ? stop : end);
-            assert_ptr_equal(scan_to_blank(memory, end), n && c <= 0x20 ? stop : end);
-            assert_ptr_equal(scan_value(memory, end),
+            assert_ptr_equal(scan_to_blank(memory + skip, end, memory),
+                             n && c <= 0x20 ? stop : end);
+            assert_ptr_equal(scan_value(memory + skip, end, memory),
                              n && !may_be_value((unsigned char)c) ? stop : end);
             assert_int_equal(chars_are_target((str){memory, n}),
                              n == 0 || char_is((char)c, CHAR_TARGET));

@@ -31,16 +31,9 @@ struct claims {
     bool expects_other;
 };
 
-#define BIT(name) ((uint64_t)1 << (name))
-
-static const uint64_t matters =
-    BIT(NAME_CONNECTION) | BIT(NAME_CONTENT_LENGTH) | BIT(NAME_COOKIE) |
-    BIT(NAME_EXPECT) | BIT(NAME_HOST) | BIT(NAME_HTTP2_SETTINGS) | BIT(NAME_KEEP_ALIVE) |
-    BIT(NAME_PROXY_AUTHENTICATE) | BIT(NAME_PROXY_AUTHORIZATION) |
-    BIT(NAME_PROXY_CONNECTION) | BIT(NAME_TE) | BIT(NAME_TRANSFER_ENCODING) |
-    BIT(NAME_UPGRADE);
-
-_Static_assert(NAME_COUNT <= 64, "names fit into a word of bits");
+/* The names that `gather` looks at. */
+static const uint64_t matters = NAMES_HOP_BY_HOP | NAME_BIT(NAME_COOKIE) |
+                                NAME_BIT(NAME_EXPECT) | NAME_BIT(NAME_HOST);
 
 static struct h1_fault fault(unsigned status, const char *why)
 {
@@ -272,13 +265,13 @@ struct h1_fault h1_judge_request(struct head *head, uint64_t known)
     bad = expect_of(head, &claims);
     if (bad.why)
         return bad;
-    if (known & BIT(NAME_MAX_FORWARDS)) {
+    if (known & NAME_BIT(NAME_MAX_FORWARDS)) {
         bad = max_forwards_of(head);
         if (bad.why)
             return bad;
     }
     connection_apply(head, &claims);
-    if (known & BIT(NAME_TRAILER) && head->framing != FRAMING_CHUNKED)
+    if (known & NAME_BIT(NAME_TRAILER) && head->framing != FRAMING_CHUNKED)
         head_drop(head, NAME_TRAILER);
     return fault(0, NULL);
 }
@@ -328,7 +321,7 @@ struct h1_fault h1_judge_response(struct head *head, uint64_t known,
     }
     if (head->framing == FRAMING_CLOSE)
         head->flags &= ~(unsigned)HEAD_KEEP_ALIVE;
-    if (known & BIT(NAME_TRAILER) && head->framing != FRAMING_CHUNKED)
+    if (known & NAME_BIT(NAME_TRAILER) && head->framing != FRAMING_CHUNKED)
         head_drop(head, NAME_TRAILER);
     return fault(0, NULL);
 }

@@ -21,6 +21,7 @@ enum {
 };
 
 struct scan {
+    const char *low;  /* where the bytes begin */
     const char *end;  /* of the bytes that can belong to the head */
     const char *line; /* where the line in hand begins */
     struct head *head;
@@ -125,7 +126,7 @@ static const char *read_request_line(struct scan *scan, const char *p)
 
     if (!target)
         return NULL;
-    after = scan_to_blank(target, scan->end);
+    after = scan_to_blank(target, scan->end, scan->low);
     if (after == scan->end || *after != ' ')
         return fail(scan, 400, "no blank behind the request target");
     head->target = str_slice(target, after);
@@ -162,7 +163,7 @@ static const char *read_status_line(struct scan *scan, const char *p)
         return fail(scan, 502, "the status is not from 100 to 599");
     p += 4;
     reason = *p == ' ' ? p + 1 : p;
-    p = *p == ' ' ? scan_value(reason, scan->end) : p;
+    p = *p == ' ' ? scan_value(reason, scan->end, scan->low) : p;
     head->reason = str_slice(reason, p);
     return expect_line_end(scan, p);
 }
@@ -183,46 +184,58 @@ static const char *name_fault(struct scan *scan, const char *line, const char *p
     return fail(scan, 400, "a field name is not a token");
 }
 
-static ALWAYS_INLINE const char *skip_blanks(const char *p, const char *end)
+static const char *value_fault(struct scan *scan, const char *stop)
 {
-    while (p < end && (*p == ' ' || *p == '\t'))
-        p++;
-    return p;
+    if (stop < scan->end && *stop == '\n')
+        return fail(scan, 400, "a line ends in LF alone");
+    return fail(scan, 400, "a control character in a field");
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static inline bool is_line_end(const char *p, const char *end)
+{
+    return likely(end - p >= 2) && p[0] == '\r' && p[1] == '\n';
 }
 
 /* The field lines up to and with the empty line. */
 static const char *read_fields(struct scan *scan, const char *p)
 {
-    const char *end = scan->end;
+    const char *end = scan->end, *low = scan->low;
+    struct field *field = &scan->head->fields[scan->count];
+    uint64_t known = scan->known;
 
     scan->is_start = false;
-    for (;;) {
+    for (;; field++) {
         const char *colon, *value, *stop;
-        struct field *field;
 
         scan->line = p;
-        if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+        scan->count = (unsigned)(field - scan->head->fields);
+        scan->known = known;
+        if (is_line_end(p, end))
             return p + 2;
         if (unlikely(scan->count == scan->fields_most))
             return fail(scan, 431, "too many fields");
-        colon = scan_token(p, end);
+        colon = scan_token(p, end, low);
         if (unlikely(colon == end || *colon != ':' || colon == p))
             return name_fault(scan, p, colon);
-        value = skip_blanks(colon + 1, end);
-        stop = scan_value(value, end);
-        if (unlikely(end - stop < 2 || stop[0] != '\r' || stop[1] != '\n'))
-            return fail(scan, 400,
-                        stop < end && *stop == '\n' ? "a line ends in LF alone"
-                                                    : "a control character in a field");
-        field = &scan->head->fields[scan->count++];
+        value = colon + 1;
+        while (value < end && is_blank(*value))
+            value++;
+        stop = scan_value(value, end, low);
+        if (unlikely(!is_line_end(stop, end)))
+            return value_fault(scan, stop);
         field->name = str_slice(p, colon);
         p = stop + 2;
-        while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
+        while (unlikely(is_blank(stop[-1])) && stop > value)
             stop--;
         field->value = str_slice(value, stop);
         field->known = (unsigned char)name_find(field->name);
         field->dropped = false;
-        scan->known |= (uint64_t)1 << field->known;
+        known |= (uint64_t)1 << field->known;
     }
 }
 
@@ -319,6 +332,7 @@ static enum h1_verdict read_head(struct h1_reader *reader, str bytes, struct sca
 {
     const char *p;
 
+    scan->low = bytes.p;
     scan->is_cut = bytes.n >= scan->limits->head_most;
     scan->end = bytes.p + (scan->is_cut ? scan->limits->head_most : bytes.n);
     scan->fields_most = scan->head->field_room;

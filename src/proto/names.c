@@ -5,51 +5,51 @@
  */
 #include "proto/names.h"
 
-enum { HOP = 1 << 0, KEPT = 1 << 1, NAME_MOST = 24 };
+enum { KEPT = 1 << 0, NAME_MOST = 30 };
 
 struct known_name {
     unsigned char length;
+    unsigned char facts; /* KEPT: name_is_protected */
     char text[NAME_MOST];
-    unsigned char facts; /* HOP: name_is_hop_by_hop, KEPT: name_is_protected */
 };
 
 /* clang-format off */
 static const struct known_name names[NAME_COUNT] = {
-    [NAME_ACCEPT] = {6, "accept", 0},
-    [NAME_AUTHORIZATION] = {13, "authorization", KEPT},
-    [NAME_CONNECTION] = {10, "connection", HOP},
-    [NAME_CONTENT_LENGTH] = {14, "content-length", HOP | KEPT},
-    [NAME_CONTENT_TYPE] = {12, "content-type", KEPT},
-    [NAME_COOKIE] = {6, "cookie", KEPT},
-    [NAME_DATE] = {4, "date", KEPT},
-    [NAME_EXPECT] = {6, "expect", KEPT},
-    [NAME_FORWARDED] = {9, "forwarded", KEPT},
-    [NAME_HOST] = {4, "host", KEPT},
-    [NAME_HTTP2_SETTINGS] = {14, "http2-settings", HOP},
-    [NAME_KEEP_ALIVE] = {10, "keep-alive", HOP},
-    [NAME_LOCATION] = {8, "location", KEPT},
-    [NAME_MAX_FORWARDS] = {12, "max-forwards", KEPT},
-    [NAME_PROXY_AUTHENTICATE] = {18, "proxy-authenticate", HOP},
-    [NAME_PROXY_AUTHORIZATION] = {19, "proxy-authorization", HOP},
-    [NAME_PROXY_CONNECTION] = {16, "proxy-connection", HOP},
-    [NAME_REFERER] = {7, "referer", 0},
-    [NAME_RETRY_AFTER] = {11, "retry-after", 0},
-    [NAME_SEC_WEBSOCKET_ACCEPT] = {20, "sec-websocket-accept", KEPT},
-    [NAME_SEC_WEBSOCKET_KEY] = {17, "sec-websocket-key", KEPT},
-    [NAME_SEC_WEBSOCKET_VERSION] = {21, "sec-websocket-version", KEPT},
-    [NAME_SERVER] = {6, "server", KEPT},
-    [NAME_SET_COOKIE] = {10, "set-cookie", KEPT},
-    [NAME_TE] = {2, "te", HOP},
-    [NAME_TRAILER] = {7, "trailer", KEPT},
-    [NAME_TRANSFER_ENCODING] = {17, "transfer-encoding", HOP | KEPT},
-    [NAME_UPGRADE] = {7, "upgrade", HOP},
-    [NAME_USER_AGENT] = {10, "user-agent", 0},
-    [NAME_VIA] = {3, "via", KEPT},
-    [NAME_X_FORWARDED_FOR] = {15, "x-forwarded-for", KEPT},
-    [NAME_X_FORWARDED_HOST] = {16, "x-forwarded-host", KEPT},
-    [NAME_X_FORWARDED_PROTO] = {17, "x-forwarded-proto", KEPT},
-    [NAME_X_REAL_IP] = {9, "x-real-ip", KEPT},
-    [NAME_X_REQUEST_ID] = {12, "x-request-id", KEPT},
+    [NAME_ACCEPT] = {6, 0, "accept"},
+    [NAME_AUTHORIZATION] = {13, KEPT, "authorization"},
+    [NAME_CONNECTION] = {10, 0, "connection"},
+    [NAME_CONTENT_LENGTH] = {14, KEPT, "content-length"},
+    [NAME_CONTENT_TYPE] = {12, KEPT, "content-type"},
+    [NAME_COOKIE] = {6, KEPT, "cookie"},
+    [NAME_DATE] = {4, KEPT, "date"},
+    [NAME_EXPECT] = {6, KEPT, "expect"},
+    [NAME_FORWARDED] = {9, KEPT, "forwarded"},
+    [NAME_HOST] = {4, KEPT, "host"},
+    [NAME_HTTP2_SETTINGS] = {14, 0, "http2-settings"},
+    [NAME_KEEP_ALIVE] = {10, 0, "keep-alive"},
+    [NAME_LOCATION] = {8, KEPT, "location"},
+    [NAME_MAX_FORWARDS] = {12, KEPT, "max-forwards"},
+    [NAME_PROXY_AUTHENTICATE] = {18, 0, "proxy-authenticate"},
+    [NAME_PROXY_AUTHORIZATION] = {19, 0, "proxy-authorization"},
+    [NAME_PROXY_CONNECTION] = {16, 0, "proxy-connection"},
+    [NAME_REFERER] = {7, 0, "referer"},
+    [NAME_RETRY_AFTER] = {11, 0, "retry-after"},
+    [NAME_SEC_WEBSOCKET_ACCEPT] = {20, KEPT, "sec-websocket-accept"},
+    [NAME_SEC_WEBSOCKET_KEY] = {17, KEPT, "sec-websocket-key"},
+    [NAME_SEC_WEBSOCKET_VERSION] = {21, KEPT, "sec-websocket-version"},
+    [NAME_SERVER] = {6, KEPT, "server"},
+    [NAME_SET_COOKIE] = {10, KEPT, "set-cookie"},
+    [NAME_TE] = {2, 0, "te"},
+    [NAME_TRAILER] = {7, KEPT, "trailer"},
+    [NAME_TRANSFER_ENCODING] = {17, KEPT, "transfer-encoding"},
+    [NAME_UPGRADE] = {7, 0, "upgrade"},
+    [NAME_USER_AGENT] = {10, 0, "user-agent"},
+    [NAME_VIA] = {3, KEPT, "via"},
+    [NAME_X_FORWARDED_FOR] = {15, KEPT, "x-forwarded-for"},
+    [NAME_X_FORWARDED_HOST] = {16, KEPT, "x-forwarded-host"},
+    [NAME_X_FORWARDED_PROTO] = {17, KEPT, "x-forwarded-proto"},
+    [NAME_X_REAL_IP] = {9, KEPT, "x-real-ip"},
+    [NAME_X_REQUEST_ID] = {12, KEPT, "x-request-id"},
 };
 
 /* By name_slot. */
@@ -100,8 +100,6 @@ static inline unsigned name_slot(str name)
     return ((unsigned)name.n + 6 * first + 11 * last) & 127;
 }
 
-enum { FOLD = 0x20 };
-
 static inline uint64_t load8(const char *p)
 {
     uint64_t v;
@@ -110,25 +108,36 @@ static inline uint64_t load8(const char *p)
     return v;
 }
 
+static inline uint32_t load4(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
 /*
- * Are n bytes of a token the same as a lower-case text of letters, digits and '-'? For
- * tokens, folding by 0x20 makes no two different characters of these equal.
+ * Are n >= 2 bytes of a token the same as a lower-case text of letters, digits and '-'?
+ * Pieces may overlap. In tokens, setting the bit 0x20 makes no character one of these
+ * but the capital of the same letter.
  */
 static inline bool token_eq(const char *token, const char *text, size_t n)
 {
-    const uint64_t fold = FOLD * 0x0101010101010101u;
-    size_t i = 0;
+    const uint64_t fold8 = 0x2020202020202020u;
+    const uint32_t fold4 = 0x20202020u;
+    size_t last = n - 8;
 
     if (n >= 8) {
-        for (; i + 8 <= n; i += 8)
-            if ((load8(token + i) | fold) != load8(text + i))
+        for (size_t i = 0; i < last; i += 8)
+            if ((load8(token + i) | fold8) != load8(text + i))
                 return false;
-        return (load8(token + n - 8) | fold) == load8(text + n - 8);
+        return (load8(token + last) | fold8) == load8(text + last);
     }
-    for (; i < n; i++)
-        if ((token[i] | FOLD) != text[i])
-            return false;
-    return true;
+    if (n >= 4)
+        return (load4(token) | fold4) == load4(text) &&
+               (load4(token + n - 4) | fold4) == load4(text + n - 4);
+    return (token[0] | 0x20) == text[0] && (token[1] | 0x20) == text[1] &&
+           (token[n - 1] | 0x20) == text[n - 1];
 }
 
 enum field_name name_find(str name)
@@ -148,11 +157,6 @@ enum field_name name_find(str name)
 str name_text(enum field_name name)
 {
     return (str){names[name].text, names[name].length};
-}
-
-bool name_is_hop_by_hop(enum field_name name)
-{
-    return names[name].facts & HOP;
 }
 
 static bool starts_nocase(str s, str prefix)

@@ -14,12 +14,27 @@ enum field_name name_find(str name);
 /* The lower-case text; "" for NAME_OTHER. */
 str name_text(enum field_name name);
 
+/* Names as bits of a word, for sets of them. */
+#define NAME_BIT(name) ((uint64_t)1 << (name))
+
+_Static_assert(NAME_COUNT <= 64, "names fit into a word of bits");
+
+#define NAMES_HOP_BY_HOP                                                      \
+    (NAME_BIT(NAME_CONNECTION) | NAME_BIT(NAME_CONTENT_LENGTH) |              \
+     NAME_BIT(NAME_HTTP2_SETTINGS) | NAME_BIT(NAME_KEEP_ALIVE) |              \
+     NAME_BIT(NAME_PROXY_AUTHENTICATE) | NAME_BIT(NAME_PROXY_AUTHORIZATION) | \
+     NAME_BIT(NAME_PROXY_CONNECTION) | NAME_BIT(NAME_TE) |                    \
+     NAME_BIT(NAME_TRANSFER_ENCODING) | NAME_BIT(NAME_UPGRADE))
+
 /*
  * Meant for the next hop only, or describing the framing, which the writer states anew:
  * Connection, Keep-Alive, Proxy-*, TE, Transfer-Encoding, Upgrade, HTTP2-Settings,
  * Content-Length (RFC 9110 7.6.1). Readers mark them dropped, writers pass over them.
  */
-bool name_is_hop_by_hop(enum field_name name);
+static inline bool name_is_hop_by_hop(enum field_name name)
+{
+    return NAMES_HOP_BY_HOP >> name & 1;
+}
 
 /*
  * May not be taken away by naming it in Connection: fields that decide about framing,

@@ -229,31 +229,48 @@ enum err uri_normalise(str path, struct arena *arena, str *normal)
     return ERR_OK;
 }
 
-/* Letters, digits, '-', '_', '.', no empty label but a last one. */
-static bool is_host_name(str host)
+/* Letters, digits, '-', '_', '.', no empty label but a last one. Ends at the first ':'. */
+static size_t host_name_length(str s)
 {
-    if (host.n == 0 || host.n > HOST_MOST || host.p[0] == '.')
-        return false;
-    if (scan_class(host.p, host.p + host.n, CHAR_HOST) != host.p + host.n)
-        return false;
-    return str_find(host, STR("..")) < 0;
+    char before = '.';
+    size_t n = 0;
+
+    for (; n < s.n && char_is(s.p[n], CHAR_HOST); n++) {
+        if (s.p[n] == '.' && before == '.')
+            return 0;
+        before = s.p[n];
+    }
+    if (n > HOST_MOST || (n < s.n && s.p[n] != ':'))
+        return 0;
+    return n;
 }
 
-static bool is_port(str s, uint16_t *port)
+/* 1 to 65535 in at most five digits. */
+static bool port_parse(str s, uint16_t *port)
 {
-    return s.n <= 5 && addr_parse_port(s, port) == ERR_OK;
+    unsigned value = 0;
+
+    if (s.n == 0 || s.n > 5)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
+
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *port = (uint16_t)value;
+    return value > 0 && value <= UINT16_MAX;
 }
 
 /* host[:port] in two; host with its brackets, port 0 when there is none. */
 static bool cut_authority(str authority, str *host, uint16_t *port)
 {
-    long at;
-
     *port = 0;
     if (authority.n && authority.p[0] == '[') {
         struct addr addr;
+        long at = str_find_char(authority, ']');
 
-        at = str_find_char(authority, ']');
         if (at < 0)
             return false;
         *host = str_upto(authority, (size_t)at + 1);
@@ -263,13 +280,13 @@ static bool cut_authority(str authority, str *host, uint16_t *port)
         authority = str_from(authority, (size_t)at + 1);
         if (authority.n == 0)
             return true;
-        return authority.p[0] == ':' && is_port(str_from(authority, 1), port);
+        return authority.p[0] == ':' && port_parse(str_from(authority, 1), port);
     }
-    at = str_find_char(authority, ':');
-    *host = at < 0 ? authority : str_upto(authority, (size_t)at);
-    if (!is_host_name(*host))
+    *host = str_upto(authority, host_name_length(authority));
+    if (host->n == 0)
         return false;
-    return at < 0 || is_port(str_from(authority, (size_t)at + 1), port);
+    authority = str_from(authority, host->n);
+    return authority.n == 0 || port_parse(str_from(authority, 1), port);
 }
 
 bool uri_check_authority(str authority)
