@@ -1,0 +1,163 @@
+/* What may be tried again, said case by case, and the budget. */
+#include "guard/retry.c"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static const struct retries defaults = {
+    .count = 2,
+    .on_errors = RETRY_CONNECT_ERROR | RETRY_RESET_BEFORE_RESPONSE,
+    .budget_share = 20,
+    .budget_floor = 3,
+};
+
+static const enum http_method idempotent[] = {HTTP_GET,    HTTP_HEAD,    HTTP_PUT,
+                                              HTTP_DELETE, HTTP_OPTIONS, HTTP_TRACE};
+static const enum http_method others[] = {HTTP_POST, HTTP_PATCH, HTTP_CONNECT,
+                                          HTTP_METHOD_OTHER};
+
+static void test_nothing_sent_is_free_for_every_method(void **state)
+{
+    for (int method = HTTP_METHOD_OTHER; method <= HTTP_PATCH; method++) {
+        struct retry_case what = {
+            .cause = RETRY_CAUSE_CONNECT, .method = (enum http_method)method, .tries = 1};
+
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_FREE);
+        what.tries = 2;
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_FREE);
+        what.tries = 3; /* the first and `count` more are made */
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    }
+}
+
+static void test_broken_before_the_response(void **state)
+{
+    struct retry_case what = {.cause = RETRY_CAUSE_RESET,
+                              .tries = 1,
+                              .is_request_begun = true,
+                              .is_body_whole = true};
+
+    for (size_t i = 0; i < array_len(idempotent); i++) {
+        what.method = idempotent[i];
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_COSTS);
+    }
+    for (size_t i = 0; i < array_len(others); i++) {
+        what.method = others[i];
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    }
+}
+
+static void test_never_once_a_response_has_begun(void **state)
+{
+    struct retry_case what = {.method = HTTP_GET,
+                              .tries = 1,
+                              .status = 502,
+                              .is_request_begun = true,
+                              .is_response_begun = true,
+                              .is_body_whole = true};
+    struct retries all = defaults;
+
+    all.on_errors = UINT32_MAX;
+    all.all_methods = true;
+    for (int cause = RETRY_CAUSE_CONNECT; cause <= RETRY_CAUSE_OTHER; cause++) {
+        what.cause = (enum retry_cause)cause;
+        assert_int_equal(retry_judge(&all, &what), RETRY_NOT);
+    }
+}
+
+static void test_a_body_that_is_gone_is_not_sent_again(void **state)
+{
+    struct retry_case what = {.cause = RETRY_CAUSE_RESET,
+                              .method = HTTP_PUT,
+                              .tries = 1,
+                              .is_request_begun = true};
+
+    assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    what.cause = RETRY_CAUSE_CONNECT; /* bytes were sent: no longer free */
+    assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    what.is_body_whole = true;
+    assert_int_equal(retry_judge(&defaults, &what), RETRY_COSTS);
+}
+
+static void test_only_what_the_file_names(void **state)
+{
+    struct retry_case what = {
+        .method = HTTP_GET, .tries = 1, .is_request_begun = true, .is_body_whole = true};
+    struct retries some = defaults;
+
+    what.cause = RETRY_CAUSE_TIMEOUT;
+    assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    some.on_errors = RETRY_RESPONSE_TIMEOUT;
+    assert_int_equal(retry_judge(&some, &what), RETRY_COSTS);
+    what.cause = RETRY_CAUSE_RESET;
+    assert_int_equal(retry_judge(&some, &what), RETRY_NOT);
+    what.cause = RETRY_CAUSE_STATUS;
+    some.on_errors = RETRY_503 | RETRY_500;
+    for (unsigned status = 100; status < 600; status++) {
+        what.status = status;
+        assert_int_equal(retry_judge(&some, &what),
+                         status == 503 || status == 500 ? RETRY_COSTS : RETRY_NOT);
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_NOT);
+    }
+    what.cause = RETRY_CAUSE_OTHER;
+    some.on_errors = UINT32_MAX;
+    assert_int_equal(retry_judge(&some, &what), RETRY_NOT);
+    what.cause = RETRY_CAUSE_STATUS;
+    what.status = 504;
+    what.method = HTTP_POST;
+    assert_int_equal(retry_judge(&some, &what), RETRY_NOT);
+    some.all_methods = true;
+    assert_int_equal(retry_judge(&some, &what), RETRY_COSTS);
+}
+
+static void test_count_zero_is_off(void **state)
+{
+    struct retry_case what = {
+        .cause = RETRY_CAUSE_CONNECT, .method = HTTP_GET, .tries = 1};
+    struct retries none = defaults;
+
+    none.count = 0;
+    assert_int_equal(retry_judge(&none, &what), RETRY_NOT);
+}
+
+static void test_budget(void **state)
+{
+    struct pool_live *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
+    static const struct {
+        unsigned in_flight, allowed;
+    } cases[] = {{0, 3},  {1, 3},    {15, 3},   {19, 3},
+                 {20, 4}, {100, 20}, {104, 20}, {105, 21}};
+
+    assert_non_null(pool);
+    memset(pool, 0, sizeof *pool);
+    for (size_t i = 0; i < array_len(cases); i++) {
+        atomic_store(&pool->in_flight, cases[i].in_flight);
+        for (unsigned taken = 0; taken < cases[i].allowed; taken++)
+            assert_true(retry_budget_take(pool, &defaults));
+        assert_false(retry_budget_take(pool, &defaults));
+        assert_int_equal(pool->retries_in_flight, cases[i].allowed);
+        retry_budget_give(pool);
+        assert_true(retry_budget_take(pool, &defaults));
+        for (unsigned taken = 0; taken < cases[i].allowed; taken++)
+            retry_budget_give(pool);
+        assert_int_equal(pool->retries_in_flight, 0);
+    }
+    free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_sent_is_free_for_every_method),
+        cmocka_unit_test(test_broken_before_the_response),
+        cmocka_unit_test(test_never_once_a_response_has_begun),
+        cmocka_unit_test(test_a_body_that_is_gone_is_not_sent_again),
+        cmocka_unit_test(test_only_what_the_file_names),
+        cmocka_unit_test(test_count_zero_is_off),
+        cmocka_unit_test(test_budget),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
