@@ -57,7 +57,7 @@ static ALWAYS_INLINE unsigned ends_word(const char *p)
 {
     chars16 v = chars_load(p);
 
-    return VECTOR_MASK(((v | 0x20) - 'a' > 25) & (v != '-'));
+    return VECTOR_MASK(((v | 0x20) - 'a' <= 25) | (v == '-')) ^ 0xffff;
 }
 
 /* Blank and controls. */

@@ -134,16 +134,14 @@ static void gather(struct claims *claims, struct head *head, struct field *field
     }
 }
 
-static struct claims claims_of(struct head *head, uint64_t known)
+static void gather_all(struct claims *claims, struct head *head)
 {
-    struct claims claims = {0};
+    struct field *end = head->fields + head->field_count;
 
-    if (!(known & matters))
-        return claims;
-    for (unsigned i = 0; i < head->field_count; i++)
-        if (matters >> head->fields[i].known & 1)
-            gather(&claims, head, &head->fields[i]);
-    return claims;
+    *claims = (struct claims){0};
+    for (struct field *field = head->fields; field < end; field++)
+        if (matters >> field->known & 1)
+            gather(claims, head, field);
 }
 
 /* Drops the fields that the Connection fields name, where that can do no harm. */
@@ -251,9 +249,10 @@ static struct h1_fault max_forwards_of(const struct head *head)
 
 struct h1_fault h1_judge_request(struct head *head, uint64_t known)
 {
-    struct claims claims = claims_of(head, known);
+    struct claims claims;
     struct h1_fault bad;
 
+    gather_all(&claims, head);
     if (claims.options & OPTION_BAD)
         return fault(400, "Connection is not a short list of tokens");
     bad = framing_of(head, &claims, FRAMING_NONE);
@@ -304,9 +303,10 @@ static struct h1_fault bodiless(struct head *head, const struct claims *claims,
 struct h1_fault h1_judge_response(struct head *head, uint64_t known,
                                   enum http_method asked)
 {
-    struct claims claims = claims_of(head, known);
+    struct claims claims;
     struct h1_fault bad;
 
+    gather_all(&claims, head);
     if (claims.options & OPTION_BAD)
         return fault(502, "Connection is not a short list of tokens");
     bad = framing_of(head, &claims, FRAMING_CLOSE);

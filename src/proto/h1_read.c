@@ -27,8 +27,8 @@ struct scan {
     struct head *head;
     const struct h1_limits *limits;
     unsigned fields_most;
-    unsigned count; /* complete field lines */
-    uint64_t known; /* 1 << name for each name seen */
+    struct field *next; /* behind the fields of complete lines */
+    uint64_t known;     /* 1 << name for each name seen */
     struct h1_fault fault;
     bool is_response;
     bool is_start; /* the line in hand is the start line */
@@ -191,52 +191,57 @@ static const char *value_fault(struct scan *scan, const char *stop)
     return fail(scan, 400, "a control character in a field");
 }
 
-static inline bool is_blank(char c)
+static ALWAYS_INLINE bool is_line_end(const char *p, const char *end)
 {
-    return c == ' ' || c == '\t';
+    return likely(end - p >= 2) && memcmp(p, "\r\n", 2) == 0;
 }
 
-static inline bool is_line_end(const char *p, const char *end)
+/* The value of a field, from behind the colon; it ends before `stop`. */
+static ALWAYS_INLINE str trim(const char *p, const char *stop)
 {
-    return likely(end - p >= 2) && p[0] == '\r' && p[1] == '\n';
+    if (likely(*p == ' '))
+        p++;
+    while (unlikely(*p == ' ' || *p == '\t'))
+        p++;
+    if (unlikely(p >= stop))
+        return (str){stop, 0};
+    while (unlikely(stop[-1] == ' ' || stop[-1] == '\t'))
+        stop--;
+    return str_slice(p, stop);
 }
 
 /* The field lines up to and with the empty line. */
 static const char *read_fields(struct scan *scan, const char *p)
 {
     const char *end = scan->end, *low = scan->low;
-    struct field *field = &scan->head->fields[scan->count];
+    struct field *field = scan->next;
+    struct field *last = scan->head->fields + scan->fields_most;
     uint64_t known = scan->known;
 
     scan->is_start = false;
-    for (;; field++) {
-        const char *colon, *value, *stop;
+    for (; !is_line_end(p, end); field++) {
+        const char *colon, *stop;
 
         scan->line = p;
-        scan->count = (unsigned)(field - scan->head->fields);
-        scan->known = known;
-        if (is_line_end(p, end))
-            return p + 2;
-        if (unlikely(scan->count == scan->fields_most))
+        scan->next = field;
+        if (unlikely(field == last))
             return fail(scan, 431, "too many fields");
         colon = scan_token(p, end, low);
         if (unlikely(colon == end || *colon != ':' || colon == p))
             return name_fault(scan, p, colon);
-        value = colon + 1;
-        while (value < end && is_blank(*value))
-            value++;
-        stop = scan_value(value, end, low);
+        stop = scan_value(colon + 1, end, low);
         if (unlikely(!is_line_end(stop, end)))
             return value_fault(scan, stop);
         field->name = str_slice(p, colon);
-        p = stop + 2;
-        while (unlikely(is_blank(stop[-1])) && stop > value)
-            stop--;
-        field->value = str_slice(value, stop);
+        field->value = trim(colon + 1, stop);
         field->known = (unsigned char)name_find(field->name);
         field->dropped = false;
         known |= (uint64_t)1 << field->known;
+        p = stop + 2;
     }
+    scan->next = field;
+    scan->known = known;
+    return p + 2;
 }
 
 /*
@@ -291,7 +296,7 @@ static enum h1_verdict stopped(struct h1_reader *reader, struct scan *scan, str 
         return bad(reader, scan);
     }
     reader->line = scan->is_start ? 0 : (size_t)(scan->line - bytes.p);
-    reader->fields = scan->count;
+    reader->fields = (unsigned)(scan->next - scan->head->fields);
     reader->seen = (size_t)(scan->end - bytes.p);
     return H1_MORE;
 }
@@ -319,7 +324,7 @@ static const char *read_whole(struct scan *scan, const char *p)
         head->reason = STR_NONE;
     head->status = 0;
     scan->is_start = true;
-    scan->count = 0;
+    scan->next = head->fields;
     scan->known = 0;
     if (!scan->is_response)
         p = skip_empty_lines(scan, p);
@@ -343,7 +348,7 @@ static enum h1_verdict read_head(struct h1_reader *reader, str bytes, struct sca
         bool has_end = from < scan->end && memchr(from, '\n', (size_t)(scan->end - from));
 
         scan->is_start = reader->line == 0;
-        scan->count = reader->fields;
+        scan->next = scan->head->fields + reader->fields;
         scan->line = bytes.p + reader->line;
         if (scan->is_start && !scan->is_response)
             scan->line = skip_empty_lines(scan, scan->line);
@@ -355,7 +360,7 @@ static enum h1_verdict read_head(struct h1_reader *reader, str bytes, struct sca
     p = read_whole(scan, bytes.p);
     if (!p)
         return stopped(reader, scan, bytes, true);
-    scan->head->field_count = scan->count;
+    scan->head->field_count = (unsigned)(scan->next - scan->head->fields);
     scan->head->bytes = (size_t)(p - bytes.p);
     return H1_DONE;
 }
