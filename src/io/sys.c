@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -146,6 +148,22 @@ enum err sys_local_addr(int fd, struct addr *out)
         return last_error();
     from_sockaddr(&name, out);
     return ERR_OK;
+}
+
+enum err sys_datagram(const struct addr *to, int *fd)
+{
+    union any_sockaddr name;
+    socklen_t size = to_sockaddr(to, &name);
+    enum err e;
+
+    *fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (*fd < 0)
+        return last_error();
+    if (connect(*fd, &name.any, size) == 0)
+        return ERR_OK;
+    e = last_error();
+    close(*fd);
+    return e;
 }
 
 enum err sys_peer_user(int fd, unsigned *uid, unsigned *gid)
@@ -449,8 +467,45 @@ enum err sys_file_read(const char *path, size_t most, struct arena *arena, str *
 
 enum err sys_file_append(const char *path, unsigned mode, int *fd)
 {
-    *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+    int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+
+    *fd = open(path, O_WRONLY | flags, mode);
+    if (*fd < 0 && errno == ENXIO) /* a pipe that nobody reads yet */
+        *fd = open(path, O_RDWR | flags, mode);
     return *fd < 0 ? last_error() : ERR_OK;
+}
+
+/* How many bytes may be given to write() so that it does not wait; 0: none. What others
+ * gave us (a pipe as standard output) may be a blocking one, and its flags are shared with
+ * them: ask poll, then stay within what a pipe takes at once. */
+static size_t writable_now(int fd, size_t n)
+{
+    struct pollfd ask = {.fd = fd, .events = POLLOUT};
+    struct stat stat;
+    int flags = fcntl(fd, F_GETFL);
+
+    if ((flags >= 0 && flags & O_NONBLOCK) ||
+        (!fstat(fd, &stat) && S_ISREG(stat.st_mode)))
+        return n;
+    if (poll(&ask, 1, 0) == 0)
+        return 0;
+    return n < PIPE_BUF ? n : PIPE_BUF;
+}
+
+enum err sys_file_write_some(int fd, str bytes, size_t *written)
+{
+    size_t most = writable_now(fd, bytes.n);
+    ssize_t r;
+
+    if (most == 0)
+        return ERR_AGAIN;
+    do
+        r = write(fd, bytes.p, most);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return last_error();
+    *written = (size_t)r;
+    return ERR_OK;
 }
 
 enum err sys_file_write(int fd, str bytes)

@@ -38,6 +38,10 @@ MUST_CHECK enum err sys_connect(int fd, const struct addr *addr);
 MUST_CHECK enum err sys_socket_error(int fd);
 MUST_CHECK enum err sys_local_addr(int fd, struct addr *out);
 
+/* A unix datagram socket that sys_send sends to `to` with, one message a call. ERR_AGAIN
+ * from sys_send: the receiver's queue is full. */
+MUST_CHECK enum err sys_datagram(const struct addr *to, int *fd);
+
 /* Who is at the other end of a unix socket. */
 MUST_CHECK enum err sys_peer_user(int fd, unsigned *uid, unsigned *gid);
 MUST_CHECK enum err sys_set(int fd, enum sock_option option, int value);
@@ -124,8 +128,14 @@ unsigned sys_cpus(void);
 MUST_CHECK enum err sys_file_read(const char *path, size_t most, struct arena *arena,
                                   str *out);
 
-/* Opens for appending, made with `mode` where it does not exist. */
+/* Opens for appending, made with `mode` where it does not exist. A named pipe is opened
+ * at once, whether somebody reads it or not. */
 MUST_CHECK enum err sys_file_append(const char *path, unsigned mode, int *fd);
+
+/* Writes what goes without waiting for a reader: to a file all of it, to a pipe or a
+ * terminal perhaps a part. ERR_OK with *written > 0; ERR_AGAIN: nothing goes now. Fd 1 and
+ * 2 may be given too. The process must ignore SIGPIPE. */
+MUST_CHECK enum err sys_file_write_some(int fd, str bytes, size_t *written);
 
 /* Writes all of it or says why not; may block. Only for the writer thread and start-up. */
 MUST_CHECK enum err sys_file_write(int fd, str bytes);
