@@ -48,6 +48,7 @@ struct chunk *chunk_new(struct engine *engine, unsigned size)
     struct chunk *chunk = slab_take(is_small ? &engine->small : &engine->large);
 
     CHECK(size <= CHUNK_LARGE);
+    chunk->next = NULL;
     chunk->at = chunk->end = 0;
     chunk->room = is_small ? CHUNK_SMALL : CHUNK_LARGE;
     return chunk;

@@ -25,6 +25,7 @@ enum {
  * chunk holds the chunk.
  */
 struct chunk {
+    struct chunk *next; /* where several wait in a row */
     unsigned at, end, room;
     char bytes[];
 };

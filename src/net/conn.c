@@ -9,6 +9,8 @@ static void conn_event(struct watch *watch, unsigned ready)
 
     if (ready & (READY_HUP | READY_ERROR))
         conn->has_ended = true;
+    if (ready & READY_ERROR)
+        conn->is_broken = true;
     if (ready & (READY_IN | READY_HUP | READY_ERROR))
         conn->can_read = true;
     if (ready & (READY_OUT | READY_ERROR))

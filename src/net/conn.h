@@ -19,6 +19,7 @@ struct conn {
     bool can_read;  /* worth a try */
     bool can_write;
     bool has_ended; /* the peer has sent its FIN, or worse */
+    bool is_broken; /* reset: nothing will come or go any more */
     bool is_connecting;
     uint64_t received, sent; /* bytes, for the log */
 };

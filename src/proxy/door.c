@@ -1,0 +1,120 @@
+/*
+ * Accepting. A bounded number at a time, so that a flood does not starve those who are
+ * in; a refused one is closed at once. Out of descriptors the door waits a moment: the
+ * kernel would say "readable" for ever.
+ */
+#include "proxy/door.h"
+
+#include "proxy/session.h"
+#include "proxy/tcp_session.h"
+
+#include <stdlib.h>
+
+enum { ACCEPT_A_TURN = 64 };
+
+static void reject(struct door *door, int fd, enum reject_reason why)
+{
+    counter_add(&door->live->shards[door->worker->index].rejected[why], 1);
+    sys_close(fd);
+}
+
+static void admit(struct door *door, int fd, const struct addr *peer)
+{
+    struct conn_permit permit;
+    enum reject_reason why;
+
+    if (!conn_limit_take(door->worker->conn_limit, door->listener, peer, &permit, &why)) {
+        reject(door, fd, why);
+        return;
+    }
+    counter_add(&door->live->shards[door->worker->index].accepted, 1);
+    if (door->listener->kind == LISTENER_HTTP)
+        session_begin(door, fd, peer, &permit);
+    else
+        tcp_session_begin(door, fd, peer, &permit);
+}
+
+void door_accept(struct door *door)
+{
+    for (int i = 0; i < ACCEPT_A_TURN && door->is_open; i++) {
+        struct addr peer;
+        int fd;
+        enum err e = sys_accept(door->watch.fd, &fd, &peer);
+
+        if (e == ERR_OK) {
+            admit(door, fd, &peer);
+            continue;
+        }
+        if (e == ERR_RESET) /* it was gone before we came */
+            continue;
+        door->can_accept = false;
+        if (e != ERR_AGAIN) {
+            door->can_accept = true;
+            worker_pause_accept(door->worker);
+        }
+        return;
+    }
+    if (door->can_accept && door->is_open)
+        loop_defer(&door->worker->engine.loop, &door->worker->accept_again);
+}
+
+static void door_ready(struct watch *watch, unsigned ready)
+{
+    struct door *door = container_of(watch, struct door, watch);
+
+    (void)ready;
+    door->can_accept = true;
+    door_accept(door);
+}
+
+enum err door_open(struct worker *worker, const struct listener *listener,
+                   const struct addr *addr, int fd, bool is_shared)
+{
+    struct door *door = calloc(1, sizeof *door);
+    enum err e;
+
+    if (!door)
+        return ERR_NO_MEMORY;
+    *door = (struct door){.worker = worker,
+                          .listener = listener,
+                          .live = listener->live,
+                          .addr = *addr,
+                          .is_shared = is_shared,
+                          .is_open = true};
+    list_init(&door->node);
+    watch_init(&door->watch, fd, door_ready);
+    e = is_shared ? loop_watch_shared(&worker->engine.loop, &door->watch)
+                  : loop_watch(&worker->engine.loop, &door->watch);
+    if (e) {
+        free(door);
+        return e;
+    }
+    atomic_fetch_add_explicit(&listener->live->holds, 1, memory_order_relaxed);
+    list_add(&worker->doors, &door->node);
+    return ERR_OK;
+}
+
+static void free_if_empty(struct door *door)
+{
+    if (door->is_open || door->sessions)
+        return;
+    list_remove(&door->node);
+    atomic_fetch_sub_explicit(&door->live->holds, 1, memory_order_release);
+    free(door);
+}
+
+void door_shut(struct door *door)
+{
+    if (!door->is_open)
+        return;
+    door->is_open = false;
+    loop_unwatch(&door->worker->engine.loop, &door->watch);
+    sys_close(door->watch.fd);
+    free_if_empty(door);
+}
+
+void door_left(struct door *door)
+{
+    door->sessions--;
+    free_if_empty(door);
+}

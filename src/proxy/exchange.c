@@ -1,0 +1,242 @@
+/*
+ * The life of one exchange, top to bottom: nine steps, one at a time. A step tries what
+ * it is there for; when that cannot be done yet it says FLOW_WAIT and is simply run again
+ * after the next event, so a wake-up can come too often but never be lost. Bodies do not
+ * pass through the steps: send and deliver set pumps going (body.c), and deliver waits
+ * for both.
+ */
+#include "proxy/exchange.h"
+
+#include "base/check.h"
+#include "proxy/relay.h"
+#include "proxy/reply.h"
+
+typedef enum flow flow_fn(struct exchange *x);
+
+static const struct {
+    const char *name;
+    flow_fn *run;
+} steps[] = {
+    [STEP_ROUTE] = {"route", step_route},          /* which route? what may it? */
+    [STEP_REQUEST] = {"request", step_request},    /* edits, answers of our own */
+    [STEP_PICK] = {"pick", step_pick},             /* which server? */
+    [STEP_CONNECT] = {"connect", step_connect},    /* a link to it, idle or new */
+    [STEP_SEND] = {"send", step_send},             /* head; the upload begins to flow */
+    [STEP_RECEIVE] = {"receive", step_receive},    /* wait for the response head */
+    [STEP_RESPONSE] = {"response", step_response}, /* edits on the way back */
+    [STEP_DELIVER] = {"deliver", step_deliver},    /* head; download flows to its end */
+    [STEP_FINISH] = {"finish", step_finish},       /* count, log, give everything back */
+};
+
+static void exchange_run(struct exchange *x)
+{
+    for (;;) {
+        switch (steps[x->step].run(x)) {
+        case FLOW_NEXT:
+            x->step++;
+            break;
+        case FLOW_RETRY: /* another server may do better */
+            CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
+            x->step = STEP_PICK;
+            break;
+        case FLOW_REPLY: /* somebody above has answered */
+            CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
+            x->step = STEP_RESPONSE;
+            break;
+        case FLOW_WAIT: /* an event will run us again */
+            return;
+        case FLOW_END: /* x is gone */
+            return;
+        }
+    }
+}
+
+/* ---- deadlines ---- */
+
+void exchange_due(struct exchange *x, enum due which, uint32_t ms)
+{
+    x->due[which] = ms ? exchange_now(x) + (uint64_t)ms * 1000000 : TIMER_NEVER;
+    if (x->due[which] < x->timer.due)
+        timer_set(&x->worker->engine.loop.timers, &x->timer, x->due[which]);
+}
+
+static void go_on(struct exchange *x, enum flow flow)
+{
+    x->step = flow == FLOW_RETRY ? STEP_PICK : STEP_RESPONSE;
+    exchange_run(x);
+}
+
+/* The server's fault: once more elsewhere, an answer of ours, or a cut connection. */
+static void server_is_late(struct exchange *x)
+{
+    if (x->flags & EXCHANGE_HEAD_SENT)
+        exchange_abort(x, CAUSE_SERVER_TIMEOUT);
+    else
+        go_on(x, attempt_failed(x, CAUSE_SERVER_TIMEOUT, FAILURE_TIMEOUT));
+}
+
+static void client_is_late(struct exchange *x)
+{
+    if (x->flags & EXCHANGE_HEAD_SENT) {
+        exchange_abort(x, CAUSE_CLIENT_TIMEOUT);
+        return;
+    }
+    attempt_end(x, false);
+    x->flags &= ~(unsigned)(EXCHANGE_KEEP_FRONT | EXCHANGE_UPLOADING);
+    go_on(x,
+          reply_error(x, 408, CAUSE_CLIENT_TIMEOUT, "the request's body took too long"));
+}
+
+static void look_at_client(struct exchange *x)
+{
+    x->due[DUE_LOOK] = TIMER_NEVER;
+    if (conn_arm(&x->session->front.conn))
+        exchange_abort(x, CAUSE_INTERNAL);
+}
+
+static void late(struct exchange *x, enum due which)
+{
+    switch (which) {
+    case DUE_CONNECT:
+        go_on(x, attempt_connect_timeout(x));
+        break;
+    case DUE_SERVER_TAKES:
+    case DUE_RESPONSE:
+    case DUE_DOWNLOAD:
+        server_is_late(x);
+        break;
+    case DUE_UPLOAD:
+        client_is_late(x);
+        break;
+    case DUE_CLIENT_TAKES:
+        exchange_abort(x, CAUSE_CLIENT_TIMEOUT);
+        break;
+    case DUE_LOOK:
+        look_at_client(x);
+        break;
+    case DUE_COUNT:
+        break;
+    }
+}
+
+static void timer_fired(struct timer *timer)
+{
+    struct exchange *x = container_of(timer, struct exchange, timer);
+    uint64_t now = exchange_now(x), nearest = TIMER_NEVER;
+
+    CHECK_MAGIC(x, EXCHANGE_MAGIC);
+    for (unsigned i = 0; i < DUE_COUNT; i++) {
+        if (x->due[i] > now) {
+            nearest = x->due[i] < nearest ? x->due[i] : nearest;
+            continue;
+        }
+        /* Others that are due too come a tick later, if x is still there. */
+        timer_set(&x->worker->engine.loop.timers, &x->timer, now + 1);
+        x->due[i] = TIMER_NEVER;
+        late(x, i);
+        return;
+    }
+    timer_set(&x->worker->engine.loop.timers, &x->timer, nearest);
+}
+
+/* ---- life ---- */
+
+static void turn_again(struct deferred *deferred)
+{
+    exchange_wake(container_of(deferred, struct exchange, again));
+}
+
+struct exchange *exchange_new(struct session *session)
+{
+    struct worker *worker = session->guest.worker;
+    struct exchange *x = slab_take(&worker->exchange_slab);
+    const struct sizes *sizes;
+
+    memset(x, 0, offsetof(struct exchange, memory));
+    x->magic = EXCHANGE_MAGIC;
+    x->session = session;
+    x->worker = worker;
+    x->began = worker->engine.loop.now;
+    x->listener = session->guest.door->listener;
+    x->snapshot = worker_pin(worker);
+    arena_init_in(&x->arena, x->memory, sizeof x->memory, 0);
+    sizes = &x->listener->sizes;
+    x->request.field_room = sizes->headers;
+    x->request.fields =
+        arena_alloc(&x->arena, (sizes->headers + EXTRA_FIELDS) * sizeof(struct field));
+    timer_init(&x->timer, timer_fired);
+    deferred_init(&x->again, turn_again);
+    for (unsigned i = 0; i < DUE_COUNT; i++)
+        x->due[i] = TIMER_NEVER;
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    struct worker *worker = x->worker;
+
+    CHECK_MAGIC(x, EXCHANGE_MAGIC);
+    body_close(&x->upload);
+    body_close(&x->download);
+    timer_remove(&worker->engine.loop.timers, &x->timer);
+    deferred_cancel(&x->again);
+    if (x->snapshot)
+        worker_unpin(worker, x->snapshot);
+    arena_reset(&x->arena);
+    x->magic = 0;
+    slab_give(&worker->exchange_slab, x);
+}
+
+void exchange_begin(struct exchange *x)
+{
+    struct conn *front = &x->session->front.conn;
+
+    x->request.field_room += EXTRA_FIELDS;
+    if (x->request.flags & HEAD_KEEP_ALIVE && !x->worker->is_draining)
+        x->flags |= EXCHANGE_KEEP_FRONT;
+    if (!front->watch.is_added)
+        exchange_due(x, DUE_LOOK, LOOK_AFTER_MS);
+    x->step = STEP_ROUTE;
+    exchange_run(x);
+}
+
+void exchange_refuse(struct exchange *x, unsigned status, const char *why)
+{
+    enum cause cause = status == 431 || status == 414 ? CAUSE_TOO_LARGE
+                       : status == 501 || status == 405 || status == 505
+                           ? CAUSE_UNSUPPORTED
+                       : status == 408 ? CAUSE_CLIENT_TIMEOUT
+                                       : CAUSE_BAD_REQUEST;
+
+    x->request = (struct head){.fields = x->request.fields};
+    x->peer = x->client = session_peer(x->session);
+    x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
+    x->upload.is_read = x->upload.is_sent = true;
+    go_on(x, reply_error(x, status, cause, why));
+}
+
+void exchange_wake(struct exchange *x)
+{
+    CHECK_MAGIC(x, EXCHANGE_MAGIC);
+    if (x->flags & EXCHANGE_TUNNEL)
+        return;
+    if (x->session->front.conn.is_broken) {
+        exchange_abort(x, CAUSE_CLIENT_CLOSED);
+        return;
+    }
+    exchange_run(x);
+}
+
+void exchange_abort(struct exchange *x, enum cause cause)
+{
+    CHECK_MAGIC(x, EXCHANGE_MAGIC);
+    if (x->relay) {
+        relay_cut(x->relay, cause);
+        return;
+    }
+    x->cause = cause;
+    x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
+    attempt_end(x, false);
+    x->step = STEP_FINISH;
+    exchange_run(x);
+}

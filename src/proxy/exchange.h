@@ -1,0 +1,178 @@
+/*
+ * One request and its response, and the steps of its life (exchange.c: read that first).
+ * What belongs to one try at one server lies in the attempt.
+ */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "guard/pace.h"
+#include "lb/balance.h"
+#include "lb/match.h"
+#include "proxy/body.h"
+#include "proxy/link.h"
+#include "proxy/session.h"
+
+struct relay;
+
+enum step {
+    STEP_ROUTE,
+    STEP_REQUEST,
+    STEP_PICK,
+    STEP_CONNECT,
+    STEP_SEND,
+    STEP_RECEIVE,
+    STEP_RESPONSE,
+    STEP_DELIVER,
+    STEP_FINISH,
+};
+
+enum flow {
+    FLOW_NEXT,  /* on to the next step */
+    FLOW_RETRY, /* another server may do better: back to pick */
+    FLOW_REPLY, /* somebody above has answered: on to response */
+    FLOW_WAIT,  /* an event will run us again, from this step */
+    FLOW_END,   /* the exchange is gone */
+};
+
+/* What may be late. */
+enum due {
+    DUE_CONNECT,
+    DUE_SERVER_TAKES, /* the server does not take the request's body */
+    DUE_RESPONSE,     /* no response head */
+    DUE_UPLOAD,       /* the client sends no more of the body, or too slowly */
+    DUE_DOWNLOAD,     /* the server falls silent in the middle */
+    DUE_CLIENT_TAKES, /* the client does not read */
+    DUE_LOOK,         /* time to watch the client, who has not been registered yet */
+    DUE_COUNT,
+};
+
+/* One try at one server, and exactly what it has counted there. */
+struct attempt {
+    struct server_live *server; /* NULL: none is under way */
+    struct link *link;
+    struct pool_live *retry_of; /* a retry's budget was taken there */
+    uint64_t began, connected, sent;
+    bool is_reused;    /* the link was idle before */
+    bool is_head_sent; /* a byte of the request was handed to the kernel */
+};
+
+enum {
+    EXCHANGE_MAGIC = 0x45584348,
+    EXCHANGE_MEMORY = 11 * 1024, /* enough for two usual heads without the heap */
+    EXTRA_FIELDS = 12,           /* what we add to a request: forwarded, id, ... */
+    LOOK_AFTER_MS = 50,          /* then a client is worth an epoll_ctl */
+    REQUEST_ID_SIZE = 32,
+    INTERIM_MOST = 16, /* 1xx heads that a server may send before the final one */
+};
+
+/* What the log wants to know of the last attempt, when that is over. */
+struct served {
+    const struct server_live *by; /* NULL: no server was asked */
+    uint64_t connect;             /* ns */
+    bool is_reused;
+};
+
+/* Flags that are facts about the exchange as a whole. */
+enum exchange_flag {
+    EXCHANGE_KEEP_FRONT = 1 << 0, /* the client's connection goes on afterwards */
+    EXCHANGE_OWN_REPLY = 1 << 1,  /* the response is ours */
+    EXCHANGE_HEAD_SENT = 1 << 2,  /* the final head has gone to the client */
+    EXCHANGE_COUNTED = 1 << 3,    /* in flight at the pool */
+    EXCHANGE_UPLOADING = 1 << 4,  /* the upload pump is to be run */
+    EXCHANGE_TUNNEL = 1 << 5,     /* a relay has its two ends */
+    EXCHANGE_CONTINUED = 1 << 6,  /* 100 (Continue) has gone to the client */
+    EXCHANGE_TRUSTED = 1 << 7,    /* the peer is one of trusted_proxies */
+};
+
+/* Rule zero: an exchange joins everything; parts that belong together are structs. */
+struct exchange {
+    unsigned magic;
+    enum step step;
+    unsigned flags; /* enum exchange_flag */
+    enum cause cause;
+    struct session *session;
+    struct worker *worker;
+    struct snapshot *snapshot; /* pinned; NULL once it is a tunnel */
+    const struct listener *listener;
+    const struct route *route;
+    const struct pool *pool;
+    struct head request, response;
+    struct request_facts facts;
+    struct addr client, peer;
+    str client_text, request_id, target; /* target: what the server sees */
+    struct attempt attempt;
+    struct served served;
+    const struct server_live *tried[TRIED_MOST];
+    unsigned tries;
+    unsigned interim_count; /* 1xx passed on */
+    struct body upload, download;
+    struct pace pace;
+    str reply; /* body of an answer of ours */
+    struct relay *relay;
+    struct timer timer;
+    uint64_t due[DUE_COUNT]; /* monotonic ns; TIMER_NEVER: not waited for */
+    struct deferred again;   /* a pump's turn was over */
+    uint64_t began, first_byte;
+    struct arena arena;
+    _Alignas(16) char memory[EXCHANGE_MEMORY];
+};
+
+/* For a session whose first bytes of a request have come. Its listener's limits are
+ * those of the snapshot that is pinned here. */
+struct exchange *exchange_new(struct session *session);
+
+/* The request's head is there (in x->request): go. */
+void exchange_begin(struct exchange *x);
+
+/* The request cannot be read: answer `status`, then close. `why` is for the page. */
+void exchange_refuse(struct exchange *x, unsigned status, const char *why);
+
+/* Something happened at one of its ends. May end it. */
+void exchange_wake(struct exchange *x);
+
+/* Ends it from outside: what the client has not got yet it will not get. */
+void exchange_abort(struct exchange *x, enum cause cause);
+
+/* Gives everything back. Only for an exchange that has not begun, or from its last step. */
+void exchange_free(struct exchange *x);
+
+/* Monotonic ns of this turn. */
+static inline uint64_t exchange_now(const struct exchange *x)
+{
+    return x->worker->engine.loop.now;
+}
+
+/* ---- shared by the steps ---- */
+
+enum flow step_route(struct exchange *x);
+enum flow step_request(struct exchange *x);
+enum flow step_pick(struct exchange *x);
+enum flow step_connect(struct exchange *x);
+enum flow step_send(struct exchange *x);
+enum flow step_receive(struct exchange *x);
+enum flow step_response(struct exchange *x);
+enum flow step_deliver(struct exchange *x);
+enum flow step_finish(struct exchange *x);
+
+/* Starts to wait for something that must happen within `ms` (0: for ever). */
+void exchange_due(struct exchange *x, enum due which, uint32_t ms);
+static inline void exchange_done_with(struct exchange *x, enum due which)
+{
+    x->due[which] = TIMER_NEVER;
+}
+
+/* Runs the upload as far as it goes. FLOW_NEXT: go on; FLOW_REPLY: it failed because of
+ * the client and x->response says so; FLOW_RETRY: the server's side broke. */
+enum flow exchange_upload(struct exchange *x);
+
+/* What the attempt has counted is given back; its link is kept or closed. */
+void attempt_end(struct exchange *x, bool is_clean);
+
+/* As attempt_failed for a connection that was not established in time. */
+enum flow attempt_connect_timeout(struct exchange *x);
+
+/* The attempt failed: another server, or an answer of ours. */
+enum flow attempt_failed(struct exchange *x, enum cause cause,
+                         enum server_failure failure);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * Who the client is and what servers are told about it. Nothing that an untrusted
+ * client says about itself gets through.
+ */
+#include "proxy/facts.h"
+
+#include "proto/names.h"
+
+enum { VALUE_ROOM = 4096 };
+
+struct template_facts exchange_facts(const struct exchange *x)
+{
+    struct template_facts facts = {
+        .request = &x->facts,
+        .client = &x->client,
+        .peer = &x->peer,
+        .response = x->response.status ? &x->response : NULL,
+        .scheme = STR("http"),
+        .listener = x->listener ? x->listener->name : STR_NONE,
+        .route = x->route ? x->route->name : STR_NONE,
+        .pool = x->pool ? x->pool->name : STR_NONE,
+        .request_id = x->request_id,
+    };
+
+    if (x->attempt.server)
+        facts.server = x->attempt.server->name;
+    return facts;
+}
+
+void exchange_make_id(struct exchange *x)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t words[2] = {rand_u64(&x->worker->engine.rand),
+                         rand_u64(&x->worker->engine.rand)};
+    char *p = arena_alloc(&x->arena, REQUEST_ID_SIZE);
+
+    for (unsigned i = 0; i < REQUEST_ID_SIZE; i++)
+        p[i] = digits[words[i / 16] >> (i % 16 * 4) & 15];
+    x->request_id = (str){p, REQUEST_ID_SIZE};
+}
+
+static bool is_trusted(const struct exchange *x, const struct addr *addr)
+{
+    const struct snapshot *snapshot = x->snapshot;
+
+    for (unsigned i = 0; i < snapshot->trusted_proxy_count; i++)
+        if (prefix_has(&snapshot->trusted_proxies[i], addr))
+            return true;
+    return false;
+}
+
+/* Goes through X-Forwarded-For from its end as long as the hops are trusted. */
+static void learn_from_hops(struct exchange *x)
+{
+    for (unsigned i = x->request.field_count; i-- > 0;) {
+        const struct field *field = &x->request.fields[i];
+        str rest = field->value;
+
+        if (field->known != NAME_X_FORWARDED_FOR || field->dropped)
+            continue;
+        while (rest.n) {
+            const char *comma = memrchr(rest.p, ',', rest.n);
+            str hop = str_trim(comma ? str_slice(comma + 1, rest.p + rest.n) : rest);
+            struct addr addr;
+
+            if (addr_parse_ip(hop, &addr))
+                return;
+            addr_unmap(&addr);
+            x->client = addr;
+            x->client_text = hop;
+            if (!is_trusted(x, &addr))
+                return;
+            rest = comma ? str_slice(rest.p, comma) : STR("");
+        }
+    }
+}
+
+static bool is_plain_id(str id)
+{
+    if (id.n == 0 || id.n > 128)
+        return false;
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i] <= ' ' || id.p[i] == '"' || id.p[i] == '\\' || id.p[i] > '~')
+            return false;
+    return true;
+}
+
+void exchange_learn_client(struct exchange *x)
+{
+    const struct field *id;
+
+    x->peer = x->client = session_peer(x->session);
+    x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
+    if (x->snapshot->trusted_proxy_count == 0 || !is_trusted(x, &x->peer))
+        return;
+    x->flags |= EXCHANGE_TRUSTED;
+    learn_from_hops(x);
+    id = head_find(&x->request, NAME_X_REQUEST_ID);
+    if (id && is_plain_id(id->value))
+        x->request_id = id->value;
+}
+
+static void put(struct exchange *x, enum field_name known, str name, str value)
+{
+    bool fits = head_add(&x->request, known, name, value);
+
+    (void)fits; /* EXTRA_FIELDS leaves room for all of ours */
+}
+
+static str joined(struct exchange *x, str before, str after)
+{
+    return arena_printf(&x->arena, STR_FMT ", " STR_FMT, STR_ARG(before), STR_ARG(after));
+}
+
+/* With a trusted peer the chain is continued, else begun. */
+static void add_x_forwarded(struct exchange *x, str peer)
+{
+    bool is_trusted_peer = x->flags & EXCHANGE_TRUSTED;
+    const struct field *before = NULL;
+
+    if (is_trusted_peer)
+        before = head_find(&x->request, NAME_X_FORWARDED_FOR);
+    if (before)
+        peer = joined(x, before->value, peer);
+    head_drop(&x->request, NAME_X_FORWARDED_FOR);
+    put(x, NAME_X_FORWARDED_FOR, STR("X-Forwarded-For"), peer);
+    if (!is_trusted_peer || !head_find(&x->request, NAME_X_FORWARDED_PROTO))
+        put(x, NAME_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), STR("http"));
+    if (x->request.authority.n &&
+        (!is_trusted_peer || !head_find(&x->request, NAME_X_FORWARDED_HOST)))
+        put(x, NAME_X_FORWARDED_HOST, STR("X-Forwarded-Host"), x->request.authority);
+}
+
+static void add_forwarded(struct exchange *x, str peer)
+{
+    const struct field *before = head_find(&x->request, NAME_FORWARDED);
+    bool is_ip6 = x->peer.family == ADDR_IP6;
+    str own;
+
+    own = arena_printf(&x->arena, "for=%s" STR_FMT "%s;proto=http", is_ip6 ? "\"[" : "",
+                       STR_ARG(peer), is_ip6 ? "]\"" : "");
+    if (before)
+        own = joined(x, before->value, own);
+    head_drop(&x->request, NAME_FORWARDED);
+    put(x, NAME_FORWARDED, STR("Forwarded"), own);
+}
+
+void exchange_add_forwarded(struct exchange *x)
+{
+    const struct forwarded *forwarded = &x->route->forwarded;
+    str peer = {x->session->peer_text, x->session->peer_text_n};
+
+    if (!(x->flags & EXCHANGE_TRUSTED)) {
+        head_drop(&x->request, NAME_X_FORWARDED_FOR);
+        head_drop(&x->request, NAME_X_FORWARDED_PROTO);
+        head_drop(&x->request, NAME_X_FORWARDED_HOST);
+        head_drop(&x->request, NAME_X_REAL_IP);
+        head_drop(&x->request, NAME_FORWARDED);
+    }
+    if (!peer.n)
+        peer = STR("unknown");
+    if (forwarded->x_forwarded)
+        add_x_forwarded(x, peer);
+    if (forwarded->forwarded)
+        add_forwarded(x, peer);
+    if (forwarded->request_id.n) {
+        head_drop_name(&x->request, forwarded->request_id);
+        put(x, NAME_OTHER, forwarded->request_id, x->request_id);
+    }
+}
+
+void exchange_edit_head(struct exchange *x, struct head *head,
+                        const struct header_edits *edits)
+{
+    struct template_facts facts;
+
+    if (!edits->count)
+        return;
+    facts = exchange_facts(x);
+    for (unsigned i = 0; i < edits->count; i++) {
+        const struct header_edit *edit = &edits->items[i];
+        struct text value;
+        str fixed;
+        bool fits;
+
+        if (edit->verb != HEADER_ADD)
+            head_drop_name(head, edit->name);
+        if (edit->verb == HEADER_REMOVE)
+            continue;
+        fixed = template_fixed(edit->compiled);
+        if (!fixed.p) {
+            value = text_in(arena_alloc(&x->arena, VALUE_ROOM), VALUE_ROOM);
+            template_render(edit->compiled, &facts, &value);
+            fixed = text_str(&value);
+        }
+        fits = head_add(head, NAME_OTHER, edit->name, fixed);
+        (void)fits; /* a head full of the peer's fields takes no more of ours */
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * One side of an exchange that speaks HTTP/1: a connection, the bytes received and not
+ * yet taken, the bytes that wait for the socket. The same code serves clients and
+ * servers; only which heads are read differs.
+ */
+#ifndef PROXY_H1_END_H
+#define PROXY_H1_END_H
+
+#include "proto/h1_read.h"
+#include "proxy/http_end.h"
+
+struct h1_end {
+    struct http_end end;
+    struct conn conn;
+    struct chunk *in;   /* received, not yet taken; may be the head's chunk too */
+    struct chunk *head; /* holds the head that was read last: slices point into it */
+    struct chunk *out;  /* waits for the socket, oldest first */
+    struct h1_reader reader;
+    unsigned
+        pending; /* bytes of a head in the engine's scratch: gone with the next send */
+};
+
+/* The conn must have been initialised (conn_init or conn_dial). */
+void h1_end_init(struct h1_end *h1);
+
+/* Gives all memory back and closes the conn. */
+void h1_end_close(struct h1_end *h1);
+
+/*
+ * Receives and reads on until a head is complete. ERR_OK: *verdict is H1_DONE or H1_BAD
+ * (h1->reader says why). ERR_AGAIN: not complete. ERR_EOF or what broke otherwise.
+ * asked: HTTP_METHOD_OTHER + is_response false reads a request.
+ */
+MUST_CHECK enum err h1_end_read_request(struct h1_end *h1, const struct h1_limits *limits,
+                                        struct head *head, enum h1_verdict *verdict);
+MUST_CHECK enum err h1_end_read_response(struct h1_end *h1,
+                                         const struct h1_limits *limits,
+                                         enum http_method asked, struct head *head,
+                                         enum h1_verdict *verdict);
+
+/* Has the peer sent bytes that nobody has taken? */
+static inline bool h1_end_has_input(const struct h1_end *h1)
+{
+    return h1->in && h1->in->at < h1->in->end;
+}
+
+/* Is a part of a head here? */
+static inline bool h1_end_has_partial(const struct h1_end *h1)
+{
+    return h1->reader.seen > 0 || h1_end_has_input(h1);
+}
+
+/* The head is not looked at any more: its memory may go. Bytes behind it stay. */
+void h1_end_drop_head(struct h1_end *h1);
+
+/* Raw bytes to the peer, as send_body without framing: interim answers, PROXY headers. */
+void h1_end_send_raw(struct h1_end *h1, str bytes);
+
+/* Reads and throws away what the peer still sends. ERR_AGAIN: nothing more for now. */
+MUST_CHECK enum err h1_end_discard(struct h1_end *h1, size_t *discarded);
+
+#endif

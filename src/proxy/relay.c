@@ -1,0 +1,202 @@
+/*
+ * Short pieces are copied, bulk is spliced: a way switches to a pipe when two reads in a
+ * row have filled a whole chunk, and back when a splice brings little.
+ */
+#include "proxy/relay.h"
+
+#include "base/check.h"
+
+enum { PIECES_A_TURN = 16, BULK_AFTER = 2, BULK_LEAST = 16 * 1024 };
+
+static void timer_fired(struct timer *timer)
+{
+    relay_cut(container_of(timer, struct relay, timer), CAUSE_CLIENT_TIMEOUT);
+}
+
+static void turn_again(struct deferred *deferred)
+{
+    relay_wake(container_of(deferred, struct relay, again));
+}
+
+struct relay *relay_new(struct worker *worker, struct conn *client, struct conn *server,
+                        uint32_t idle_ms, relay_done_fn *done, void *owner)
+{
+    struct relay *relay = slab_take(&worker->relay_slab);
+
+    memset(relay, 0, sizeof *relay);
+    relay->worker = worker;
+    relay->ways[RELAY_CLIENT] = (struct relay_way){.from = client, .to = server};
+    relay->ways[RELAY_SERVER] = (struct relay_way){.from = server, .to = client};
+    relay->idle = (uint64_t)idle_ms * 1000000;
+    relay->done = done;
+    relay->owner = owner;
+    timer_init(&relay->timer, timer_fired);
+    deferred_init(&relay->again, turn_again);
+    return relay;
+}
+
+static void restart_timer(struct relay *relay)
+{
+    struct loop *loop = &relay->worker->engine.loop;
+
+    if (relay->idle)
+        timer_set(&loop->timers, &relay->timer, loop->now + relay->idle);
+}
+
+void relay_begin(struct relay *relay, struct chunk *from_client,
+                 struct chunk *from_server)
+{
+    relay->ways[RELAY_CLIENT].chunk = from_client;
+    relay->ways[RELAY_SERVER].chunk = from_server;
+    restart_timer(relay);
+    loop_defer(&relay->worker->engine.loop, &relay->again);
+}
+
+static void drop_chunk(struct relay_way *way)
+{
+    if (way->chunk)
+        chunk_free(way->from->engine, way->chunk);
+    way->chunk = NULL;
+}
+
+static void drop_pipe(struct relay_way *way)
+{
+    if (way->pipe)
+        pipe_give(way->from->engine, way->pipe);
+    way->pipe = NULL;
+}
+
+static void relay_end(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+
+    for (int i = 0; i < 2; i++) {
+        drop_chunk(&relay->ways[i]);
+        drop_pipe(&relay->ways[i]);
+    }
+    timer_remove(&worker->engine.loop.timers, &relay->timer);
+    deferred_cancel(&relay->again);
+    relay->done(relay);
+    slab_give(&worker->relay_slab, relay);
+}
+
+void relay_cut(struct relay *relay, enum cause cause)
+{
+    relay->cause = cause;
+    relay_end(relay);
+}
+
+/* ERR_OK: all that was held has gone. */
+static enum err send_held(struct relay_way *way)
+{
+    enum err e;
+
+    while (way->pipe && way->pipe->held)
+        if ((e = conn_drain_pipe(way->to, way->pipe, false)))
+            return e;
+    while (way->chunk && way->chunk->at < way->chunk->end) {
+        str bytes = chunk_bytes(way->chunk);
+        struct iovec part = {(void *)(uintptr_t)bytes.p, bytes.n};
+        size_t sent;
+
+        if ((e = conn_send(way->to, &part, 1, false, &sent)))
+            return e;
+        way->chunk->at += (unsigned)sent;
+    }
+    return ERR_OK;
+}
+
+static enum err receive_by_copy(struct relay_way *way)
+{
+    size_t got;
+    enum err e;
+
+    if (!way->from->can_read)
+        return ERR_AGAIN;
+    if (!way->chunk)
+        way->chunk = chunk_new(way->from->engine, CHUNK_LARGE);
+    way->chunk->at = way->chunk->end = 0;
+    e = conn_read(way->from, way->chunk->bytes, way->chunk->room, &got);
+    if (e)
+        return e;
+    way->chunk->end = (unsigned)got;
+    way->passed += got;
+    way->full_reads = got == way->chunk->room ? way->full_reads + 1 : 0;
+    return ERR_OK;
+}
+
+static enum err receive_by_pipe(struct relay_way *way)
+{
+    enum err e = conn_fill_pipe(way->from, way->pipe, PIPE_SIZE);
+
+    if (e)
+        return e;
+    way->passed += way->pipe->held;
+    if (way->pipe->held < BULK_LEAST)
+        way->full_reads = 0;
+    return ERR_OK;
+}
+
+static enum err receive(struct relay_way *way)
+{
+    if (way->full_reads >= BULK_AFTER) {
+        drop_chunk(way);
+        if (!way->pipe)
+            way->pipe = pipe_take(way->from->engine);
+        if (way->pipe)
+            return receive_by_pipe(way);
+    }
+    drop_pipe(way);
+    return receive_by_copy(way);
+}
+
+/* Moves what it can. ERR_OK: its turn is over, there may be more. */
+static enum err way_run(struct relay_way *way)
+{
+    enum err e = ERR_OK;
+
+    for (int i = 0; i < PIECES_A_TURN && !e; i++) {
+        if ((e = send_held(way)))
+            break;
+        e = receive(way);
+    }
+    if (e == ERR_EOF) {
+        way->is_over = true;
+        conn_shutdown(way->to);
+    }
+    if ((e == ERR_EOF || e == ERR_AGAIN) &&
+        !(way->chunk && way->chunk->at < way->chunk->end)) {
+        drop_chunk(way);
+        if (way->pipe && !way->pipe->held)
+            drop_pipe(way);
+    }
+    return e;
+}
+
+void relay_wake(struct relay *relay)
+{
+    uint64_t before = relay->ways[0].passed + relay->ways[1].passed;
+    bool goes_on = false;
+
+    for (int i = 0; i < 2; i++) {
+        struct relay_way *way = &relay->ways[i];
+        enum err e = way->is_over ? ERR_AGAIN : way_run(way);
+
+        if (e == ERR_OK)
+            goes_on = true;
+        else if (e != ERR_AGAIN && e != ERR_EOF) {
+            relay_cut(relay, way->from->is_broken == (i == RELAY_CLIENT)
+                                 ? CAUSE_CLIENT_CLOSED
+                                 : CAUSE_SERVER_CLOSED);
+            return;
+        }
+    }
+    if (relay->ways[0].is_over && relay->ways[1].is_over) {
+        relay_cut(relay, CAUSE_OK);
+        return;
+    }
+    if (relay->ways[0].passed + relay->ways[1].passed != before)
+        restart_timer(relay);
+    if (goes_on)
+        loop_defer(&relay->worker->engine.loop, &relay->again);
+}

@@ -1,0 +1,118 @@
+/* Small pages. Every text from outside is escaped by the JSON writer or not shown. */
+#include "proxy/reply.h"
+
+#include "base/json.h"
+#include "lb/template.h"
+#include "proto/names.h"
+#include "proxy/facts.h"
+
+enum { PAGE_ROOM = 1024, REPLY_FIELDS = 16, TEMPLATE_ROOM = 8192 };
+
+static void begin(struct exchange *x, unsigned status)
+{
+    struct field *fields = arena_alloc(&x->arena, sizeof *fields * REPLY_FIELDS);
+
+    x->response = (struct head){.fields = fields,
+                                .field_room = REPLY_FIELDS,
+                                .status = status,
+                                .reason = status_reason(status),
+                                .framing = FRAMING_LENGTH};
+    x->reply = STR("");
+    x->flags |= EXCHANGE_OWN_REPLY;
+}
+
+static void add(struct exchange *x, enum field_name known, str name, str value)
+{
+    if (!head_add(&x->response, known, name, value))
+        x->cause = CAUSE_INTERNAL; /* more edits than a head may have fields */
+}
+
+static void set_body(struct exchange *x, str body, str type)
+{
+    bool has_none = x->response.status == 204 || x->response.status == 304;
+
+    if (!has_none)
+        add(x, NAME_CONTENT_TYPE, STR("Content-Type"), type);
+    x->reply = has_none || x->request.method == HTTP_HEAD ? STR("") : body;
+    x->response.content_length = has_none ? 0 : body.n;
+    x->response.framing =
+        has_none || x->request.method == HTTP_HEAD ? FRAMING_NONE : FRAMING_LENGTH;
+    if (x->request.method == HTTP_HEAD && !has_none)
+        x->response.flags |= HEAD_LENGTH_SAID;
+}
+
+/* Does the client like JSON better than text? The first of the two that Accept names. */
+static bool prefers_json(const struct exchange *x)
+{
+    const struct field *accept = head_find(&x->request, NAME_ACCEPT);
+    long json, text;
+
+    if (!accept)
+        return false;
+    json = str_find(accept->value, STR("application/json"));
+    text = str_find(accept->value, STR("text/"));
+    return json >= 0 && (text < 0 || json < text);
+}
+
+enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
+                      const char *why)
+{
+    struct text page = text_in(arena_alloc(&x->arena, PAGE_ROOM), PAGE_ROOM);
+    str cause_word = str_of(cause_text(cause));
+
+    if (!x->request_id.p)
+        exchange_make_id(x);
+    begin(x, status);
+    x->cause = cause;
+    if (prefers_json(x)) {
+        struct json json = json_on(&page);
+
+        json_object(&json);
+        json_key(&json, STR("status"));
+        json_u64(&json, status);
+        json_key(&json, STR("cause"));
+        json_string(&json, cause_word);
+        json_key(&json, STR("message"));
+        json_string(&json, str_of(why));
+        json_key(&json, STR("request_id"));
+        json_string(&json, x->request_id);
+        json_object_end(&json);
+        text_char(&page, '\n');
+        set_body(x, text_str(&page), STR("application/json"));
+    } else {
+        text_format(&page, "%u " STR_FMT "\nweir: %s\nrequest id: " STR_FMT "\n", status,
+                    STR_ARG(x->response.reason), why, STR_ARG(x->request_id));
+        set_body(x, text_str(&page), STR("text/plain; charset=utf-8"));
+    }
+    add(x, NAME_OTHER, STR("Weir-Cause"), cause_word);
+    add(x, NAME_X_REQUEST_ID, STR("X-Request-Id"), x->request_id);
+    if (status == 503)
+        add(x, NAME_RETRY_AFTER, STR("Retry-After"), STR("5"));
+    if (status == 405)
+        add(x, NAME_OTHER, STR("Allow"),
+            STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    if (status == 426)
+        add(x, NAME_SEC_WEBSOCKET_VERSION, STR("Sec-WebSocket-Version"), STR("13"));
+    return FLOW_REPLY;
+}
+
+enum flow reply_respond(struct exchange *x, const struct respond *respond)
+{
+    begin(x, respond->status);
+    set_body(x, respond->body, respond->content_type);
+    return FLOW_REPLY;
+}
+
+enum flow reply_redirect(struct exchange *x, const struct redirect *redirect)
+{
+    struct text to = text_in(arena_alloc(&x->arena, TEMPLATE_ROOM), TEMPLATE_ROOM);
+    struct template_facts facts = exchange_facts(x);
+
+    template_render(redirect->compiled, &facts, &to);
+    if (to.overflow)
+        return reply_error(x, 500, CAUSE_INTERNAL, "the redirect's target is too long");
+    begin(x, redirect->status);
+    add(x, NAME_LOCATION, STR("Location"), text_str(&to));
+    set_body(x, STR(""), STR("text/plain; charset=utf-8"));
+    return FLOW_REPLY;
+}

@@ -1,0 +1,20 @@
+/* Answers of our own: small pages that say what was wrong, in text or in JSON. */
+#ifndef PROXY_REPLY_H
+#define PROXY_REPLY_H
+
+#include "proxy/exchange.h"
+
+/*
+ * Puts an answer into x->response and x->reply: `status`, Weir-Cause and the request id,
+ * and `why` in the body. JSON where the client prefers it. Always FLOW_REPLY.
+ */
+enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
+                      const char *why);
+
+/* As the route's `respond` says. */
+enum flow reply_respond(struct exchange *x, const struct respond *respond);
+
+/* As the route's `redirect` says. */
+enum flow reply_redirect(struct exchange *x, const struct redirect *redirect);
+
+#endif

@@ -1,0 +1,272 @@
+/*
+ * The client's side between exchanges: the next request, idle time, and an end that does
+ * not lose the answer. A connection that we close while the client may still be sending
+ * is first shut in our direction and drained for a moment ("lingering"), or the kernel's
+ * RST could overtake the answer.
+ */
+#include "proxy/session.h"
+
+#include "base/check.h"
+#include "proxy/exchange.h"
+
+enum { LINGER_MS = 2000, LINGER_BYTES = 1024 * 1024 };
+
+/* ---- guests ---- */
+
+void guest_enter(struct guest *guest, enum session_kind kind, struct door *door,
+                 const struct conn_permit *permit)
+{
+    guest->kind = kind;
+    guest->worker = door->worker;
+    guest->door = door;
+    guest->permit = *permit;
+    list_add(&door->worker->sessions, &guest->node);
+    door->worker->session_count++;
+    door->sessions++;
+}
+
+void guest_leave(struct guest *guest)
+{
+    struct worker *worker = guest->worker;
+
+    list_remove(&guest->node);
+    worker->session_count--;
+    conn_limit_give(worker->conn_limit, &guest->permit);
+    door_left(guest->door);
+}
+
+/* ---- life ---- */
+
+static struct listener_shard *shard_of(const struct session *session)
+{
+    return &session->guest.door->live->shards[session->guest.worker->index];
+}
+
+static void set_timer(struct session *session, uint64_t from, uint32_t ms)
+{
+    timer_set(&session->guest.worker->engine.loop.timers, &session->timer,
+              ms ? from + (uint64_t)ms * 1000000 : TIMER_NEVER);
+}
+
+static void session_end(struct session *session)
+{
+    struct worker *worker = session->guest.worker;
+    struct listener_shard *shard = shard_of(session);
+
+    CHECK_MAGIC(session, SESSION_MAGIC);
+    CHECK(!session->exchange);
+    counter_add(&shard->bytes_received, session->front.conn.received);
+    counter_add(&shard->bytes_sent, session->front.conn.sent);
+    timer_remove(&worker->engine.loop.timers, &session->timer);
+    deferred_cancel(&session->again);
+    h1_end_close(&session->front);
+    session->magic = 0;
+    guest_leave(&session->guest);
+    slab_give(&worker->session_slab, session);
+}
+
+/* Waits a moment for the client's FIN, throwing away what it still sends. */
+static void linger(struct session *session)
+{
+    size_t discarded = 0;
+    enum err e;
+
+    h1_end_drop_head(&session->front);
+    e = h1_end_discard(&session->front, &discarded);
+    if (e != ERR_AGAIN || session->front.conn.received > LINGER_BYTES + discarded ||
+        conn_arm(&session->front.conn)) {
+        session_end(session);
+        return;
+    }
+    if (session->is_lingering)
+        return;
+    session->is_lingering = true;
+    conn_shutdown(&session->front.conn);
+    set_timer(session, session->guest.worker->engine.loop.now, LINGER_MS);
+}
+
+static const struct timeouts *timeouts_of(const struct session *session)
+{
+    return &session->guest.door->listener->timeouts;
+}
+
+static void refuse(struct session *session, struct exchange *x, unsigned status,
+                   const char *why)
+{
+    session->exchange = x;
+    set_timer(session, 0, 0);
+    exchange_refuse(x, status, why);
+}
+
+/* Waits for the rest of a head, or for the next one. */
+static void wait_for_request(struct session *session)
+{
+    const struct timeouts *timeouts = timeouts_of(session);
+    uint64_t now = session->guest.worker->engine.loop.now;
+
+    if (conn_arm(&session->front.conn)) {
+        session_end(session);
+        return;
+    }
+    if (h1_end_has_partial(&session->front) || session->requests == 0) {
+        if (!session->head_began)
+            session->head_began = now;
+        set_timer(session, session->head_began, timeouts->request_header);
+    } else {
+        set_timer(session, now, timeouts->idle);
+    }
+}
+
+static void request_is_there(struct session *session, struct exchange *x,
+                             enum h1_verdict verdict)
+{
+    session->requests++;
+    session->head_began = 0;
+    timer_set(&session->guest.worker->engine.loop.timers, &session->timer, TIMER_NEVER);
+    session->exchange = x;
+    if (verdict == H1_BAD)
+        exchange_refuse(x, session->front.reader.status, session->front.reader.why);
+    else
+        exchange_begin(x);
+}
+
+/* Reads on. An exchange is lent to the reader for its memory and kept if a head came. */
+static void read_request(struct session *session)
+{
+    const struct listener *listener = session->guest.door->listener;
+    enum h1_verdict verdict;
+    struct exchange *x;
+    enum err e;
+
+    if (!listener) { /* its listener was removed */
+        session_end(session);
+        return;
+    }
+    if (!h1_end_has_input(&session->front) && !session->front.conn.can_read) {
+        wait_for_request(session);
+        return;
+    }
+    x = exchange_new(session);
+    e = h1_end_read_request(
+        &session->front,
+        &(struct h1_limits){listener->sizes.header_size, listener->sizes.uri},
+        &x->request, &verdict);
+    if (e == ERR_OK) {
+        request_is_there(session, x, verdict);
+        return;
+    }
+    exchange_free(x);
+    if (e == ERR_AGAIN)
+        wait_for_request(session);
+    else
+        session_end(session);
+}
+
+static void session_ready(struct conn *conn)
+{
+    struct session *session = container_of(conn, struct session, front.conn);
+
+    CHECK_MAGIC(session, SESSION_MAGIC);
+    if (session->exchange)
+        exchange_wake(session->exchange);
+    else if (session->is_lingering)
+        linger(session);
+    else
+        read_request(session);
+}
+
+static void look_again(struct deferred *deferred)
+{
+    struct session *session = container_of(deferred, struct session, again);
+
+    if (!session->exchange)
+        read_request(session);
+}
+
+static void too_late(struct timer *timer)
+{
+    struct session *session = container_of(timer, struct session, timer);
+
+    if (session->exchange)
+        return;
+    if (session->is_lingering || !h1_end_has_partial(&session->front)) {
+        session_end(session);
+        return;
+    }
+    session->requests++;
+    refuse(session, exchange_new(session), 408, "the request's head took too long");
+}
+
+static void keep_peer(struct session *session, const struct addr *peer)
+{
+    str text = peer->family == ADDR_UNIX
+                   ? STR("")
+                   : addr_print_ip(peer, session->peer_text, sizeof session->peer_text);
+
+    session->peer_text_n = (uint8_t)text.n;
+    session->peer_family = peer->family;
+    session->peer_port = peer->port;
+    memcpy(session->peer_ip, peer->ip, sizeof session->peer_ip);
+}
+
+struct addr session_peer(const struct session *session)
+{
+    struct addr addr = {.family = session->peer_family, .port = session->peer_port};
+
+    memcpy(addr.ip, session->peer_ip, sizeof session->peer_ip);
+    return addr;
+}
+
+void session_begin(struct door *door, int fd, const struct addr *peer,
+                   const struct conn_permit *permit)
+{
+    struct session *session = slab_take(&door->worker->session_slab);
+
+    memset(session, 0, sizeof *session);
+    session->magic = SESSION_MAGIC;
+    guest_enter(&session->guest, SESSION_HTTP, door, permit);
+    conn_init(&session->front.conn, &door->worker->engine, fd, session_ready);
+    h1_end_init(&session->front);
+    timer_init(&session->timer, too_late);
+    deferred_init(&session->again, look_again);
+    keep_peer(session, peer);
+    read_request(session);
+}
+
+void session_exchange_done(struct session *session, enum session_after after)
+{
+    struct h1_end *front = &session->front;
+    struct worker *worker = session->guest.worker;
+
+    session->exchange = NULL;
+    h1_end_drop_head(front);
+    if (after == SESSION_KEEP) {
+        if (h1_end_has_input(front) || front->conn.can_read)
+            loop_defer(&worker->engine.loop, &session->again);
+        else
+            wait_for_request(session);
+        return;
+    }
+    if (after == SESSION_ABORT)
+        conn_abort(&front->conn);
+    if (after == SESSION_LINGER || (after == SESSION_CLOSE && h1_end_has_input(front)))
+        linger(session);
+    else
+        session_end(session);
+}
+
+void session_drain(struct session *session)
+{
+    if (session->exchange)
+        return; /* its answer will say Connection: close */
+    if (!session->is_lingering && !h1_end_has_partial(&session->front))
+        linger(session);
+}
+
+void session_cut(struct session *session)
+{
+    if (session->exchange)
+        exchange_abort(session->exchange, CAUSE_INTERNAL);
+    else
+        session_end(session);
+}

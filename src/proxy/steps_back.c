@@ -1,0 +1,500 @@
+/*
+ * The server's side of an exchange: which server, a link to it, the request out, the
+ * response's head in. A failed attempt gives back exactly what it has counted and leads
+ * to another server or to an answer of ours.
+ */
+#include "guard/retry.h"
+#include "lb/pool.h"
+#include "lb/split.h"
+#include "proto/proxy_header.h"
+#include "proto/websocket.h"
+#include "proxy/exchange.h"
+#include "proxy/relay.h"
+#include "proxy/reply.h"
+#include "proxy/tunnel.h"
+
+static struct server_shard *server_shard(const struct exchange *x)
+{
+    return &x->attempt.server->shards[x->worker->index];
+}
+
+/* ---- attempts ---- */
+
+void attempt_end(struct exchange *x, bool is_clean)
+{
+    struct attempt *attempt = &x->attempt;
+
+    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
+    for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
+        exchange_done_with(x, i);
+    if (attempt->link && is_clean)
+        link_release(attempt->link, &x->pool->keepalive);
+    else if (attempt->link)
+        link_close(attempt->link);
+    if (attempt->retry_of)
+        retry_budget_give(attempt->retry_of);
+    if (attempt->server) {
+        x->served = (struct served){
+            .by = attempt->server,
+            .connect = attempt->connected > attempt->began
+                           ? attempt->connected - attempt->began
+                           : 0,
+            .is_reused = attempt->is_reused,
+        };
+        atomic_fetch_sub_explicit(&attempt->server->in_flight, 1, memory_order_release);
+    }
+    *attempt = (struct attempt){0};
+    x->upload.to = NULL;
+}
+
+static const struct failure_answer {
+    unsigned status;
+    const char *why;
+} answers[CAUSE_COUNT] = {
+    [CAUSE_CONNECT_REFUSED] = {502, "the server refuses connections"},
+    [CAUSE_CONNECT_TIMEOUT] = {504, "the server does not answer a connection attempt"},
+    [CAUSE_CONNECT_ERROR] = {502, "the server cannot be reached"},
+    [CAUSE_SERVER_CLOSED] = {502, "the server closed the connection too early"},
+    [CAUSE_SERVER_TIMEOUT] = {504, "the server took too long to answer"},
+    [CAUSE_SERVER_INVALID] = {502, "the server's answer is not valid HTTP"},
+    [CAUSE_OVERLOADED] = {503, "no connection can be opened at the moment"},
+};
+
+static enum retry_cause retry_cause_of(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_CONNECT_REFUSED:
+    case CAUSE_CONNECT_TIMEOUT:
+    case CAUSE_CONNECT_ERROR:
+        return RETRY_CAUSE_CONNECT;
+    case CAUSE_SERVER_CLOSED:
+        return RETRY_CAUSE_RESET;
+    case CAUSE_SERVER_TIMEOUT:
+        return RETRY_CAUSE_TIMEOUT;
+    default:
+        return RETRY_CAUSE_OTHER;
+    }
+}
+
+/* Ends the attempt and says whether another one is allowed; takes its budget. */
+static bool may_retry(struct exchange *x, struct retry_case what)
+{
+    const struct retries *retries = &x->route->retries;
+    struct pool_live *pool = x->pool->live;
+    enum retry_verdict verdict;
+
+    what.method = x->request.method;
+    what.tries = x->tries;
+    what.is_request_begun = x->attempt.is_head_sent;
+    what.is_body_whole = x->upload.passed == 0;
+    verdict = retry_judge(retries, &what);
+    attempt_end(x, false);
+    if (verdict == RETRY_NOT)
+        return false;
+    if (verdict == RETRY_COSTS) {
+        if (!retry_budget_take(pool, retries))
+            return false;
+        x->attempt.retry_of = pool;
+    }
+    counter_add(&pool->shards[x->worker->index].retries, 1);
+    return true;
+}
+
+enum flow attempt_failed(struct exchange *x, enum cause cause,
+                         enum server_failure failure)
+{
+    struct retry_case what = {.cause = retry_cause_of(cause)};
+
+    counter_add(&server_shard(x)->failures[failure], 1);
+    if (x->attempt.link)
+        what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
+    if (may_retry(x, what))
+        return FLOW_RETRY;
+    return reply_error(x, answers[cause].status, cause, answers[cause].why);
+}
+
+/* ---- pick ---- */
+
+static bool count_in(const struct server *server)
+{
+    unsigned before =
+        atomic_fetch_add_explicit(&server->live->in_flight, 1, memory_order_relaxed);
+
+    if (!server->max_in_flight || before < server->max_in_flight)
+        return true;
+    atomic_fetch_sub_explicit(&server->live->in_flight, 1, memory_order_relaxed);
+    return false;
+}
+
+/* A server with its request counted in; a worker may come between look and count. */
+static struct server_live *pick(struct exchange *x, bool tried_too)
+{
+    const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
+    struct ask ask = {.rand = &x->worker->engine.rand, .scratch = desk->scratch};
+
+    if (!tried_too && x->tries) {
+        ask.tried_count = x->tries < TRIED_MOST ? x->tries : TRIED_MOST;
+        memcpy(ask.tried, x->tried, sizeof ask.tried);
+    }
+    for (int i = 0; i < 4; i++) {
+        const struct server *server = pool_pick(desk->set, &ask);
+
+        if (!server)
+            return NULL;
+        if (count_in(server))
+            return server->live;
+    }
+    return NULL;
+}
+
+enum flow step_pick(struct exchange *x)
+{
+    struct pool_live *pool;
+    struct server_live *server;
+
+    if (!x->pool)
+        x->pool = route_pool(x->route, &x->worker->engine.rand);
+    pool = x->pool->live;
+    if (!(x->flags & EXCHANGE_COUNTED)) {
+        x->flags |= EXCHANGE_COUNTED;
+        atomic_fetch_add_explicit(&pool->in_flight, 1, memory_order_relaxed);
+        counter_add(&pool->shards[x->worker->index].requests, 1);
+    }
+    server = pick(x, false);
+    if (!server && x->tries) /* nobody else: the same one may do better on a new link */
+        server = pick(x, true);
+    if (!server) {
+        attempt_end(x, false);
+        counter_add(&pool->shards[x->worker->index].no_server, 1);
+        return reply_error(x, 503, CAUSE_NO_SERVER,
+                           "no server can take this request at the moment");
+    }
+    x->tried[x->tries % TRIED_MOST] = server;
+    x->tries++;
+    x->attempt.server = server;
+    x->attempt.began = exchange_now(x);
+    return FLOW_NEXT;
+}
+
+/* ---- connect ---- */
+
+static void note_connect_failure(struct exchange *x, enum err why)
+{
+    struct server_live *server = x->attempt.server;
+    unsigned failures =
+        1 + atomic_fetch_add_explicit(&server->connect_failures, 1, memory_order_relaxed);
+
+    if (failures >= x->pool->check.unhealthy_after)
+        x->worker->steward->server_fails(x->worker->steward, server, why);
+}
+
+static enum flow connect_failed(struct exchange *x, enum err why)
+{
+    if (why == ERR_NO_FDS || why == ERR_NO_MEMORY) {
+        attempt_end(x, false);
+        return reply_error(x, 503, CAUSE_OVERLOADED, answers[CAUSE_OVERLOADED].why);
+    }
+    note_connect_failure(x, why);
+    if (why == ERR_REFUSED)
+        return attempt_failed(x, CAUSE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED);
+    if (why == ERR_TIMEOUT)
+        return attempt_failed(x, CAUSE_CONNECT_TIMEOUT, FAILURE_CONNECT_TIMEOUT);
+    return attempt_failed(x, CAUSE_CONNECT_ERROR, FAILURE_CONNECT_ERROR);
+}
+
+enum flow attempt_connect_timeout(struct exchange *x)
+{
+    return connect_failed(x, ERR_TIMEOUT);
+}
+
+static void send_proxy_header(struct exchange *x)
+{
+    char memory[PROXY_HEADER_MOST];
+    struct text text = text_in(memory, sizeof memory);
+    struct addr to = {0};
+
+    if (sys_local_addr(x->session->front.conn.watch.fd, &to))
+        proxy_header_write_local(&text);
+    else
+        proxy_header_write(&text, &x->client, &to);
+    h1_end_send_raw(&x->attempt.link->back, text_str(&text));
+}
+
+enum flow step_connect(struct exchange *x)
+{
+    struct attempt *attempt = &x->attempt;
+    bool is_proxied = x->pool->proxy_protocol != PROXY_PROTOCOL_OFF;
+    enum err e;
+
+    if (!attempt->link && !is_proxied &&
+        (attempt->link = link_reuse(x->worker, attempt->server, x))) {
+        attempt->is_reused = true;
+        attempt->connected = attempt->began;
+        return FLOW_NEXT;
+    }
+    if (!attempt->link) {
+        if (!(attempt->link = link_dial(x->worker, attempt->server, x, &e)))
+            return connect_failed(x, e);
+        exchange_due(x, DUE_CONNECT, x->route->timeouts.connect);
+    }
+    e = conn_connected(&attempt->link->back.conn);
+    if (e == ERR_AGAIN)
+        return FLOW_WAIT;
+    exchange_done_with(x, DUE_CONNECT);
+    if (e)
+        return connect_failed(x, e);
+    attempt->connected = exchange_now(x);
+    histogram_add(&server_shard(x)->connect, attempt->connected - attempt->began);
+    if (atomic_load_explicit(&attempt->server->connect_failures, memory_order_relaxed))
+        atomic_store_explicit(&attempt->server->connect_failures, 0,
+                              memory_order_relaxed);
+    if (is_proxied)
+        send_proxy_header(x);
+    return FLOW_NEXT;
+}
+
+/* ---- send ---- */
+
+static void choose_authority(struct exchange *x)
+{
+    struct head *head = &x->request;
+
+    if (x->route->host_header == HOST_FIXED)
+        head->authority = x->route->host_name;
+    else if (x->route->host_header == HOST_SERVER || !head->authority.n)
+        head->authority =
+            arena_copy(&x->arena, addr_print(&x->attempt.server->addr,
+                                             arena_alloc(&x->arena, ADDR_TEXT_MOST),
+                                             ADDR_TEXT_MOST));
+}
+
+enum flow step_send(struct exchange *x)
+{
+    struct http_end *back = &x->attempt.link->back.end;
+    struct head_send what = {.head = &x->request,
+                             .target = x->target,
+                             .upgrades = x->request.flags & HEAD_UPGRADE};
+    enum err e;
+
+    if (x->route->host_header != HOST_KEEP || !x->request.authority.n)
+        choose_authority(x);
+    back->ops->send_head(back, &what);
+    x->attempt.is_head_sent = true;
+    x->attempt.sent = exchange_now(x);
+    x->upload.to = back;
+    x->upload.to_framing = x->upload.framing;
+    if (!x->upload.is_sent) {
+        x->flags |= EXCHANGE_UPLOADING;
+        pace_begin(&x->pace, exchange_now(x) / 1000000);
+        if (x->request.flags & HEAD_EXPECT_CONTINUE)
+            exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
+        return FLOW_NEXT;
+    }
+    e = back->ops->flush(back, false);
+    if (e && e != ERR_AGAIN)
+        return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+    exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
+    return FLOW_NEXT;
+}
+
+/* ---- the upload ---- */
+
+static void upload_waits_for_client(struct exchange *x, bool has_moved)
+{
+    const struct slow_client *rule = &x->route->slow_client;
+    uint64_t now_ms = exchange_now(x) / 1000000, left;
+
+    exchange_done_with(x, DUE_SERVER_TAKES);
+    pace_go_on(&x->pace, now_ms);
+    if (!has_moved && x->due[DUE_UPLOAD] != TIMER_NEVER)
+        return;
+    left = pace_left(&x->pace, rule, now_ms);
+    if (left > x->route->timeouts.request_body)
+        left = x->route->timeouts.request_body;
+    exchange_due(x, DUE_UPLOAD, left ? (uint32_t)left : 1);
+}
+
+static void upload_waits_for_server(struct exchange *x, bool has_moved)
+{
+    exchange_done_with(x, DUE_UPLOAD);
+    pace_hold(&x->pace, exchange_now(x) / 1000000);
+    if (has_moved || x->due[DUE_SERVER_TAKES] == TIMER_NEVER)
+        exchange_due(x, DUE_SERVER_TAKES, x->route->timeouts.response);
+}
+
+static void upload_over(struct exchange *x)
+{
+    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
+    exchange_done_with(x, DUE_UPLOAD);
+    exchange_done_with(x, DUE_SERVER_TAKES);
+    if (x->step < STEP_RESPONSE)
+        exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
+}
+
+static enum flow upload_refused(struct exchange *x, unsigned status, enum cause cause,
+                                const char *why)
+{
+    x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
+    attempt_end(x, false);
+    if (x->flags & EXCHANGE_HEAD_SENT) {
+        exchange_abort(x, cause);
+        return FLOW_END;
+    }
+    return reply_error(x, status, cause, why);
+}
+
+enum flow exchange_upload(struct exchange *x)
+{
+    uint64_t before = x->upload.passed;
+    enum body_state state;
+    bool has_moved;
+
+    if (!(x->flags & EXCHANGE_UPLOADING))
+        return FLOW_NEXT;
+    state = body_pump(&x->upload);
+    has_moved = x->upload.passed != before;
+    if (has_moved)
+        pace_add(&x->pace, &x->route->slow_client, x->upload.passed - before,
+                 exchange_now(x) / 1000000);
+    switch (state) {
+    case BODY_DONE:
+        upload_over(x);
+        return FLOW_NEXT;
+    case BODY_WAITS_FROM:
+        upload_waits_for_client(x, has_moved);
+        return FLOW_NEXT;
+    case BODY_WAITS_TO:
+        upload_waits_for_server(x, has_moved);
+        return FLOW_NEXT;
+    case BODY_GOES_ON:
+        loop_defer(&x->worker->engine.loop, &x->again);
+        return FLOW_NEXT;
+    case BODY_TO_BROKEN: /* perhaps it has answered before it hung up */
+        upload_over(x);
+        return FLOW_NEXT;
+    case BODY_TOO_LARGE:
+        return upload_refused(x, 413, CAUSE_TOO_LARGE, "the request's body is too large");
+    case BODY_FROM_INVALID:
+        return upload_refused(x, 400, CAUSE_BAD_REQUEST,
+                              "the request's body is not validly framed");
+    case BODY_FROM_BROKEN:
+        break;
+    }
+    exchange_abort(x, CAUSE_CLIENT_CLOSED);
+    return FLOW_END;
+}
+
+/* ---- receive ---- */
+
+static enum flow pass_interim(struct exchange *x)
+{
+    struct http_end *front = &x->session->front.end;
+    struct head_send what = {.head = &x->response, .is_response = true};
+    enum err e;
+
+    if (++x->interim_count > INTERIM_MOST)
+        return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
+    exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
+    if (x->flags & EXCHANGE_UPLOADING)
+        exchange_done_with(x, DUE_RESPONSE);
+    if (x->request.flags & HEAD_HTTP10 ||
+        (x->response.status == 100 && !(x->request.flags & HEAD_EXPECT_CONTINUE)))
+        return FLOW_NEXT;
+    if (front->ops->has_room(front)) {
+        front->ops->send_head(front, &what);
+        e = front->ops->flush(front, false);
+        if (e && e != ERR_AGAIN) {
+            exchange_abort(x, CAUSE_CLIENT_CLOSED);
+            return FLOW_END;
+        }
+    }
+    return FLOW_NEXT;
+}
+
+static bool wants_other_server(struct exchange *x)
+{
+    static const struct {
+        unsigned status, on;
+    } named[] = {{500, RETRY_500}, {502, RETRY_502}, {503, RETRY_503}, {504, RETRY_504}};
+
+    for (unsigned i = 0; i < array_len(named); i++)
+        if (named[i].status == x->response.status)
+            return (x->route->retries.on_errors & named[i].on) &&
+                   may_retry(x, (struct retry_case){.cause = RETRY_CAUSE_STATUS,
+                                                    .status = x->response.status});
+    return false;
+}
+
+static enum flow final_head(struct exchange *x)
+{
+    struct attempt *attempt = &x->attempt;
+
+    x->first_byte = exchange_now(x);
+    exchange_done_with(x, DUE_RESPONSE);
+    histogram_add(&server_shard(x)->response, x->first_byte - attempt->sent);
+    counter_add(&server_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
+    if (x->route->retries.on_errors >= RETRY_500 && wants_other_server(x))
+        return FLOW_RETRY;
+    body_init(&x->download, &attempt->link->back.end, &x->response, UINT64_MAX,
+              x->response.framing == FRAMING_CHUNKED
+                  ? arena_alloc(&x->arena, BODY_TRAILER_ROOM)
+                  : NULL);
+    x->download.to = &x->session->front.end;
+    return FLOW_NEXT;
+}
+
+/* A head is there; FLOW_WAIT: read on for the next one. */
+static enum flow take_head(struct exchange *x)
+{
+    unsigned status = x->response.status;
+    enum flow flow;
+
+    if (status >= 200)
+        return final_head(x);
+    if (status == 101) {
+        if (x->request.flags & HEAD_UPGRADE && websocket_check_answer(&x->response))
+            return tunnel_begin(x);
+        return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
+    }
+    flow = pass_interim(x);
+    if (flow == FLOW_NEXT) {
+        h1_end_drop_head(&x->attempt.link->back);
+        return FLOW_WAIT;
+    }
+    return flow;
+}
+
+static void make_room_for_response(struct exchange *x)
+{
+    unsigned room = x->route->sizes.headers;
+
+    if (!x->response.fields)
+        x->response.fields =
+            arena_alloc(&x->arena, (room + EXTRA_FIELDS) * sizeof(struct field));
+    x->response = (struct head){.fields = x->response.fields, .field_room = room};
+}
+
+enum flow step_receive(struct exchange *x)
+{
+    struct h1_limits limits = {x->route->sizes.header_size, 0};
+    enum flow flow = exchange_upload(x);
+
+    if (flow != FLOW_NEXT)
+        return flow;
+    do {
+        enum h1_verdict verdict;
+        enum err e;
+
+        make_room_for_response(x);
+        e = h1_end_read_response(&x->attempt.link->back, &limits, x->request.method,
+                                 &x->response, &verdict);
+        if (e == ERR_AGAIN)
+            return FLOW_WAIT;
+        if (e == ERR_TOO_LARGE || (!e && verdict == H1_BAD))
+            return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
+        if (e)
+            return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+        flow = take_head(x);
+    } while (flow == FLOW_WAIT);
+    return flow;
+}

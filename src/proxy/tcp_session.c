@@ -1,0 +1,238 @@
+/*
+ * From accept to relay. A server that refuses is passed over for another one as long as
+ * tries are left: no byte of the client's has been sent yet, so that is always safe.
+ */
+#include "proxy/tcp_session.h"
+
+#include "base/check.h"
+#include "lb/pool.h"
+#include "proto/proxy_header.h"
+#include "proxy/access_log.h"
+
+static void try_server(struct tcp_session *session);
+
+static const struct listener *listener_of(const struct tcp_session *session)
+{
+    return session->guest.door->listener;
+}
+
+static void give_target_back(struct tcp_session *session)
+{
+    if (session->target)
+        atomic_fetch_sub_explicit(&session->target->in_flight, 1, memory_order_release);
+    session->target = NULL;
+}
+
+static void session_end(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    struct listener_shard *shard = &session->guest.door->live->shards[worker->index];
+
+    CHECK_MAGIC(session, TCP_SESSION_MAGIC);
+    counter_add(&shard->bytes_received, session->client.received);
+    counter_add(&shard->bytes_sent, session->client.sent);
+    if (worker->access_log)
+        access_log_tcp(worker, session);
+    timer_remove(&worker->engine.loop.timers, &session->timer);
+    if (session->cause == CAUSE_OK || session->cause == CAUSE_CLIENT_CLOSED)
+        conn_close(&session->client);
+    else
+        conn_abort(&session->client);
+    conn_close(&session->server);
+    give_target_back(session);
+    session->magic = 0;
+    guest_leave(&session->guest);
+    slab_give(&worker->tcp_slab, session);
+}
+
+static void relay_over(struct relay *relay)
+{
+    struct tcp_session *session = relay->owner;
+
+    session->relay = NULL;
+    session->cause = relay->cause;
+    session_end(session);
+}
+
+/* ---- connecting ---- */
+
+static struct server_live *pick(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    const struct pool *pool = listener_of(session)->to;
+    const struct pool_desk *desk = &pool->live->desks[worker->index];
+    struct ask ask = {.rand = &worker->engine.rand, .scratch = desk->scratch};
+    const struct server *server;
+
+    ask.tried_count = session->tries;
+    memcpy(ask.tried, session->tried, sizeof session->tried);
+    server = pool_pick(desk->set, &ask);
+    counter_add(&pool->live->shards[worker->index].requests, 1);
+    if (!server)
+        return NULL;
+    atomic_fetch_add_explicit(&server->live->in_flight, 1, memory_order_relaxed);
+    return server->live;
+}
+
+static void connect_failed(struct tcp_session *session, enum err why)
+{
+    struct worker *worker = session->guest.worker;
+    struct server_live *server = session->target;
+    const struct pool *pool = listener_of(session)->to;
+    bool is_ours = why == ERR_NO_FDS || why == ERR_NO_MEMORY;
+
+    conn_close(&session->server);
+    session->cause = why == ERR_TIMEOUT   ? CAUSE_CONNECT_TIMEOUT
+                     : why == ERR_REFUSED ? CAUSE_CONNECT_REFUSED
+                     : is_ours            ? CAUSE_OVERLOADED
+                                          : CAUSE_CONNECT_ERROR;
+    if (!is_ours) {
+        enum server_failure failure = why == ERR_TIMEOUT   ? FAILURE_CONNECT_TIMEOUT
+                                      : why == ERR_REFUSED ? FAILURE_CONNECT_REFUSED
+                                                           : FAILURE_CONNECT_ERROR;
+
+        counter_add(&server->shards[worker->index].failures[failure], 1);
+        if (1 + atomic_fetch_add_explicit(&server->connect_failures, 1,
+                                          memory_order_relaxed) >=
+            pool->check.unhealthy_after)
+            worker->steward->server_fails(worker->steward, server, why);
+    }
+    give_target_back(session);
+    if (is_ours || session->tries >= TCP_TRIES_MOST)
+        session_end(session);
+    else
+        try_server(session);
+}
+
+static enum err send_proxy_header(struct tcp_session *session)
+{
+    char memory[PROXY_HEADER_MOST];
+    struct text text = text_in(memory, sizeof memory);
+    struct iovec part = {memory, 0};
+    struct addr to = {0};
+    size_t sent;
+    enum err e;
+
+    if (sys_local_addr(session->client.watch.fd, &to))
+        proxy_header_write_local(&text);
+    else
+        proxy_header_write(&text, &session->peer, &to);
+    part.iov_len = text.n;
+    e = conn_send(&session->server, &part, 1, true, &sent);
+    return e == ERR_OK && sent < text.n ? ERR_RESET
+                                        : e; /* a new socket takes this much */
+}
+
+static void join(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    const struct listener *listener = listener_of(session);
+    struct server_live *server = session->target;
+    enum err e = ERR_OK;
+
+    timer_set(&worker->engine.loop.timers, &session->timer, TIMER_NEVER);
+    session->connected = worker->engine.loop.now;
+    histogram_add(&server->shards[worker->index].connect,
+                  session->connected - session->connect_began);
+    if (atomic_load_explicit(&server->connect_failures, memory_order_relaxed))
+        atomic_store_explicit(&server->connect_failures, 0, memory_order_relaxed);
+    if (listener->to->proxy_protocol != PROXY_PROTOCOL_OFF)
+        e = send_proxy_header(session);
+    if (!e)
+        e = conn_arm(&session->client);
+    if (e) {
+        session->cause = CAUSE_INTERNAL;
+        session_end(session);
+        return;
+    }
+    session->relay = relay_new(worker, &session->client, &session->server,
+                               listener->timeouts.tunnel, relay_over, session);
+    relay_begin(session->relay, NULL, NULL);
+}
+
+static void server_ready(struct conn *conn)
+{
+    struct tcp_session *session = container_of(conn, struct tcp_session, server);
+    enum err e;
+
+    if (session->relay) {
+        relay_wake(session->relay);
+        return;
+    }
+    e = conn_connected(conn);
+    if (e == ERR_OK)
+        join(session);
+    else if (e != ERR_AGAIN)
+        connect_failed(session, e);
+}
+
+static void try_server(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    struct loop *loop = &worker->engine.loop;
+    const struct listener *listener = listener_of(session);
+    enum err e;
+
+    session->target = listener ? pick(session) : NULL;
+    if (!session->target) {
+        if (session->cause == CAUSE_OK)
+            session->cause = CAUSE_NO_SERVER;
+        session_end(session);
+        return;
+    }
+    session->tried[session->tries++] = session->target;
+    session->connect_began = loop->now;
+    e = conn_dial(&session->server, &worker->engine, &session->target->addr,
+                  server_ready);
+    if (e) {
+        connect_failed(session, e);
+        return;
+    }
+    timer_set(&loop->timers, &session->timer,
+              loop->now + (uint64_t)listener->timeouts.connect * 1000000);
+    if (!session->server.is_connecting)
+        join(session);
+}
+
+static void client_ready(struct conn *conn)
+{
+    struct tcp_session *session = container_of(conn, struct tcp_session, client);
+
+    if (session->relay)
+        relay_wake(session->relay);
+    else if (conn->is_broken) {
+        session->cause = CAUSE_CLIENT_CLOSED;
+        session_end(session);
+    }
+}
+
+static void connect_too_late(struct timer *timer)
+{
+    connect_failed(container_of(timer, struct tcp_session, timer), ERR_TIMEOUT);
+}
+
+void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
+                       const struct conn_permit *permit)
+{
+    struct tcp_session *session = slab_take(&door->worker->tcp_slab);
+
+    memset(session, 0, sizeof *session);
+    session->magic = TCP_SESSION_MAGIC;
+    guest_enter(&session->guest, SESSION_TCP, door, permit);
+    conn_init(&session->client, &door->worker->engine, fd, client_ready);
+    conn_init_closed(&session->server, &door->worker->engine, server_ready);
+    timer_init(&session->timer, connect_too_late);
+    session->peer = *peer;
+    session->began = door->worker->engine.loop.now;
+    try_server(session);
+}
+
+void tcp_session_cut(struct tcp_session *session)
+{
+    if (session->relay) {
+        relay_cut(session->relay, CAUSE_INTERNAL);
+        return;
+    }
+    session->cause = CAUSE_INTERNAL;
+    session_end(session);
+}

@@ -1,0 +1,182 @@
+/*
+ * The worker's own affairs: snapshots adopted and left, doors, drains. Requests are the
+ * exchange's business. Pins are plain counters: this thread alone writes them, and the
+ * steward is told by mail when an old snapshot's count has come to zero.
+ */
+#include "proxy/worker.h"
+
+#include "base/check.h"
+#include "proxy/door.h"
+#include "proxy/exchange.h"
+#include "proxy/link.h"
+#include "proxy/relay.h"
+#include "proxy/session.h"
+#include "proxy/tcp_session.h"
+
+enum { ACCEPT_PAUSE_MS = 100 };
+
+/* ---- accepting ---- */
+
+static void accept_on(struct worker *worker)
+{
+    list_each_safe(node, &worker->doors) {
+        struct door *door = list_entry(node, struct door, node);
+
+        if (door->is_open && door->can_accept)
+            door_accept(door);
+    }
+}
+
+static void accept_again(struct deferred *deferred)
+{
+    accept_on(container_of(deferred, struct worker, accept_again));
+}
+
+static void pause_over(struct timer *timer)
+{
+    accept_on(container_of(timer, struct worker, accept_pause));
+}
+
+void worker_pause_accept(struct worker *worker)
+{
+    struct loop *loop = &worker->engine.loop;
+
+    timer_set(&loop->timers, &worker->accept_pause,
+              loop->now + (uint64_t)ACCEPT_PAUSE_MS * 1000000);
+}
+
+/* ---- life ---- */
+
+enum err worker_init(struct worker *worker, unsigned index, struct snapshot *snapshot,
+                     struct conn_limit *conn_limit, struct steward_desk *steward)
+{
+    enum err e;
+
+    memset(worker, 0, sizeof *worker);
+    worker->magic = WORKER_MAGIC;
+    worker->index = index;
+    worker->snapshot = snapshot;
+    worker->conn_limit = conn_limit;
+    worker->steward = steward;
+    list_init(&worker->doors);
+    list_init(&worker->sessions);
+    slab_init(&worker->session_slab, "sessions", sizeof(struct session));
+    slab_init(&worker->exchange_slab, "exchanges", sizeof(struct exchange));
+    slab_init(&worker->link_slab, "links", sizeof(struct link));
+    slab_init(&worker->relay_slab, "relays", sizeof(struct relay));
+    slab_init(&worker->tcp_slab, "tcp_sessions", sizeof(struct tcp_session));
+    pattern_scratch_init(&worker->patterns);
+    if ((e = engine_init(&worker->engine, index)))
+        return e;
+    deferred_init(&worker->accept_again, accept_again);
+    timer_init(&worker->accept_pause, pause_over);
+    worker->wall_offset = sys_wall() - worker->engine.loop.now;
+    return ERR_OK;
+}
+
+void worker_close(struct worker *worker)
+{
+    CHECK(list_is_empty(&worker->sessions));
+    list_each_safe(node, &worker->doors) {
+        door_shut(list_entry(node, struct door, node));
+    }
+    timer_remove(&worker->engine.loop.timers, &worker->accept_pause);
+    deferred_cancel(&worker->accept_again);
+    slab_close(&worker->session_slab);
+    slab_close(&worker->exchange_slab);
+    slab_close(&worker->link_slab);
+    slab_close(&worker->relay_slab);
+    slab_close(&worker->tcp_slab);
+    pattern_scratch_close(&worker->patterns);
+    engine_close(&worker->engine);
+}
+
+bool worker_turn(void *owner)
+{
+    struct worker *worker = owner;
+
+    return loop_turn(&worker->engine.loop);
+}
+
+/* ---- snapshots ---- */
+
+struct snapshot *worker_pin(struct worker *worker)
+{
+    worker->snapshot->pins[worker->index].count++;
+    return worker->snapshot;
+}
+
+void worker_unpin(struct worker *worker, struct snapshot *snapshot)
+{
+    uint64_t *count = &snapshot->pins[worker->index].count;
+
+    CHECK(*count > 0);
+    if (--*count == 0 && snapshot != worker->snapshot)
+        worker->steward->snapshot_left(worker->steward, snapshot, worker->index);
+}
+
+static const struct listener *find_listener(const struct snapshot *snapshot,
+                                            const struct listener_live *live)
+{
+    for (unsigned i = 0; i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].live == live)
+            return &snapshot->listeners[i];
+    return NULL;
+}
+
+static bool has_address(const struct listener *listener, const struct addr *addr)
+{
+    for (unsigned i = 0; i < listener->address_count; i++)
+        if (addr_eq(&listener->addresses[i], addr))
+            return true;
+    return false;
+}
+
+void worker_adopt(struct worker *worker, struct snapshot *snapshot)
+{
+    struct snapshot *old = worker->snapshot;
+
+    worker->snapshot = snapshot;
+    worker->wall_offset = sys_wall() - worker->engine.loop.now;
+    list_each_safe(node, &worker->doors) {
+        struct door *door = list_entry(node, struct door, node);
+
+        door->listener = find_listener(snapshot, door->live);
+        if (!door->listener || !has_address(door->listener, &door->addr))
+            door_shut(door);
+    }
+    if (old->pins[worker->index].count == 0)
+        worker->steward->snapshot_left(worker->steward, old, worker->index);
+}
+
+/* ---- the end ---- */
+
+void worker_drain(struct worker *worker)
+{
+    worker->is_draining = true;
+    list_each_safe(node, &worker->doors) {
+        door_shut(list_entry(node, struct door, node));
+    }
+    list_each_safe(node, &worker->sessions) {
+        struct guest *guest = list_entry(node, struct guest, node);
+
+        if (guest->kind == SESSION_HTTP)
+            session_drain(container_of(guest, struct session, guest));
+    }
+}
+
+void worker_cut(struct worker *worker)
+{
+    struct list *node;
+
+    while (!list_is_empty(&worker->sessions)) {
+        struct guest *guest;
+
+        node = worker->sessions.next;
+        guest = list_entry(node, struct guest, node);
+        if (guest->kind == SESSION_HTTP)
+            session_cut(container_of(guest, struct session, guest));
+        else
+            tcp_session_cut(container_of(guest, struct tcp_session, guest));
+    }
+}

@@ -1,0 +1,87 @@
+/*
+ * A data thread: everything it touches is its own. It learns of new snapshots, endpoint
+ * sets and drains by mail, and speaks to the steward by mail.
+ */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "base/pattern.h"
+#include "guard/conn_limit.h"
+#include "io/engine.h"
+#include "lb/model.h"
+
+struct access_log;
+struct door;
+struct endpoint_set;
+
+/* Whom the workers tell things: the steward. */
+struct steward_desk {
+    struct mailbox *mailbox;
+    /* Called on a worker's thread: posts that a server refuses connections. */
+    void (*server_fails)(struct steward_desk *desk, struct server_live *server,
+                         enum err why);
+    /* A worker has no exchange on this old snapshot any more. */
+    void (*snapshot_left)(struct steward_desk *desk, struct snapshot *snapshot,
+                          unsigned worker);
+};
+
+enum { WORKER_MAGIC = 0x574f524b };
+
+struct worker {
+    unsigned magic;
+    unsigned index;
+    struct engine engine;
+    struct sys_thread thread;
+    struct snapshot *snapshot; /* what new work starts under */
+    struct list doors;         /* struct door */
+    struct list sessions;      /* struct session, tcp ones too */
+    struct slab session_slab, exchange_slab, link_slab, relay_slab, tcp_slab;
+    struct pattern_scratch patterns;
+    struct conn_limit *conn_limit; /* the process's */
+    struct steward_desk *steward;
+    struct access_log *access_log; /* this worker's end of it; NULL: off */
+    struct deferred accept_again;
+    struct timer accept_pause; /* out of descriptors: try again then */
+    uint64_t wall_offset;      /* wall clock minus monotonic, refreshed now and then */
+    bool is_draining;          /* no keep-alive, no new connections */
+    unsigned session_count;
+};
+
+/* Before its thread starts. snapshot: the first one. */
+MUST_CHECK enum err worker_init(struct worker *worker, unsigned index,
+                                struct snapshot *snapshot, struct conn_limit *conn_limit,
+                                struct steward_desk *steward);
+
+/* After its thread has ended. */
+void worker_close(struct worker *worker);
+
+/* One turn of its loop; sys_turn_fn. */
+bool worker_turn(void *worker);
+
+/* ---- on the worker's own thread, called from mail ---- */
+
+/* From now on new exchanges start under `snapshot`; doors of listeners that are gone
+ * stop, those that stay learn their new settings. */
+void worker_adopt(struct worker *worker, struct snapshot *snapshot);
+
+/* No new connections; those that are idle end, the others after their exchange. */
+void worker_drain(struct worker *worker);
+
+/* Ends everything that still runs, at once. */
+void worker_cut(struct worker *worker);
+
+/* No descriptor is left: doors try again in a moment. */
+void worker_pause_accept(struct worker *worker);
+
+/* ---- pins ---- */
+
+struct snapshot *worker_pin(struct worker *worker);
+void worker_unpin(struct worker *worker, struct snapshot *snapshot);
+
+/* Unix time in nanoseconds for people to read; costs no clock call. */
+static inline uint64_t worker_wall(const struct worker *worker)
+{
+    return worker->engine.loop.now + worker->wall_offset;
+}
+
+#endif
