@@ -68,6 +68,17 @@ static void test_what_was_sent_long_ago_does_not_help(void **state)
     assert_int_equal(pace_left(&pace, &rule, 20000 + left + 1250), 0);
 }
 
+/* Nobody asked for long: the first to come after that finds nothing left of before. */
+static void test_a_long_silence_clears_the_window(void **state)
+{
+    struct pace pace;
+
+    pace_begin(&pace, 0);
+    pace_add(&pace, &rule, 1000000, 3000);
+    pace_add(&pace, &rule, 1, 20000);
+    assert_int_equal(pace_left(&pace, &rule, 20000), 1250);
+}
+
 static void test_waiting_for_us_does_not_count(void **state)
 {
     struct pace pace;
@@ -160,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_a_trickle_ends_with_the_grace),
         cmocka_unit_test(test_honest_uploads_pass),
         cmocka_unit_test(test_what_was_sent_long_ago_does_not_help),
+        cmocka_unit_test(test_a_long_silence_clears_the_window),
         cmocka_unit_test(test_waiting_for_us_does_not_count),
         cmocka_unit_test(test_no_rule),
         cmocka_unit_test(test_no_grace_is_a_second),

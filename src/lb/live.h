@@ -70,6 +70,7 @@ struct server_live {
     struct server_shard *shards; /* [worker] */
     struct server_desk *desks;   /* [worker] */
     str pool_name, name;         /* copies of its own */
+    str addr_text;               /* addr, printed once */
     struct addr addr;
 };
 

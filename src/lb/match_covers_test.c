@@ -68,6 +68,53 @@ static void test_hosts_of_known_pairs(void **state)
     assert_false(host_pair("*.a.com", "*.ba.com"));
 }
 
+static bool value_pair(const char *wide, const char *narrow)
+{
+    struct value_match values[2];
+    struct match a = {.headers = {&values[0], 1}}, b = {.headers = {&values[1], 1}};
+    bool covers;
+
+    assert_int_equal(
+        value_match_parse(&arena, STR("X-A"), str_of(wide), &values[0], NULL), ERR_OK);
+    assert_int_equal(
+        value_match_parse(&arena, STR("x-a"), str_of(narrow), &values[1], NULL), ERR_OK);
+    covers = match_covers(&a, &b);
+    assert_false(match_covers(&a, NULL));
+    match_close(&a);
+    match_close(&b);
+    return covers;
+}
+
+static void test_values_of_known_pairs(void **state)
+{
+    assert_true(value_pair("present", "1"));
+    assert_true(value_pair("present", "~1"));
+    assert_true(value_pair("1", "1"));
+    assert_true(value_pair("~1", "~1"));
+    assert_true(value_pair("absent", "absent"));
+    assert_false(value_pair("present", "absent"));
+    assert_false(value_pair("absent", "present"));
+    assert_false(value_pair("1", "present"));
+    assert_false(value_pair("1", "2"));
+    assert_false(value_pair("1", "~1"));
+}
+
+static void test_clients_of_known_pairs(void **state)
+{
+    struct prefix wide, narrow;
+    struct match a = {.client_in = {&wide, 1}}, b = {.client_in = {&narrow, 1}};
+    struct match not_a = {.client_not = {&wide, 1}}, not_b = {.client_not = {&narrow, 1}};
+
+    assert_int_equal(prefix_parse(STR("10.0.0.0/8"), &wide), ERR_OK);
+    assert_int_equal(prefix_parse(STR("10.0.0.0/16"), &narrow), ERR_OK);
+    assert_true(match_covers(&a, &b));
+    assert_false(match_covers(&b, &a));
+    assert_true(match_covers(&not_b, &not_a)); /* leaving out less takes more */
+    assert_false(match_covers(&not_a, &not_b));
+    assert_false(match_covers(&not_a, NULL));
+    assert_true(match_covers(NULL, &not_a));
+}
+
 /* Where `wide` is said to cover `narrow`, no request proves the contrary; and it is said
  * often enough to be worth something. */
 static void test_never_a_wrong_yes(void **state)
@@ -104,6 +151,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_paths_of_known_pairs, teardown),
         cmocka_unit_test_teardown(test_hosts_of_known_pairs, teardown),
+        cmocka_unit_test_teardown(test_values_of_known_pairs, teardown),
+        cmocka_unit_test_teardown(test_clients_of_known_pairs, teardown),
         cmocka_unit_test_teardown(test_never_a_wrong_yes, teardown),
     };
 

@@ -92,6 +92,7 @@ static void test_host(void **state)
     assert_true(host_holds("*.example.com", "a.b.example.com"));
     assert_false(host_holds("*.example.com", "example.com"));
     assert_false(host_holds("*.example.com", "badexample.com"));
+    assert_false(host_holds("*.example.com", ".example.com"));
     assert_false(host_holds("example.com", ""));
     assert_true(host_holds("[2001:DB8::1]", "[2001:db8::1]"));
 }

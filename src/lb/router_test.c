@@ -139,6 +139,36 @@ static void test_first_match_wins(void **state)
     assert_route(router, "c.org", "/zz", -1);
 }
 
+/* Keys whose hashes meet are told apart by all that they are made of. */
+static void test_keys_with_the_same_hash(void **state)
+{
+    struct slot slots[8] = {0};
+    struct router router = {.slots = slots, .mask = 7};
+    static const struct {
+        const char *text;
+        uint32_t bucket;
+        enum key_kind kind;
+    } keys[] = {{"/a", 0, KEY_PATH},
+                {"/a", 0, KEY_PREFIX},
+                {"/a", 1, KEY_PATH},
+                {"/b", 0, KEY_PATH},
+                {"/a", 0, KEY_HOST}};
+
+    for (size_t i = 0; i < array_len(keys); i++) {
+        str text = str_of(keys[i].text);
+        struct slot *slot = slot_find(&router, 6, text, keys[i].bucket, keys[i].kind);
+
+        assert_null(slot->text.p);
+        *slot = (struct slot){
+            .text = text, .bucket = keys[i].bucket, .kind = keys[i].kind, .value = i + 1};
+    }
+    for (size_t i = 0; i < array_len(keys); i++)
+        assert_int_equal(
+            slot_find(&router, 6, str_of(keys[i].text), keys[i].bucket, keys[i].kind)
+                ->value,
+            i + 1);
+}
+
 static void test_no_routes(void **state)
 {
     struct router *router = router_new(&arena, NULL, 0, 0);
@@ -199,6 +229,7 @@ int main(void)
         cmocka_unit_test_teardown(test_random_tables_against_a_plain_walk, teardown),
         cmocka_unit_test_teardown(test_shadows_against_a_plain_walk, teardown),
         cmocka_unit_test_teardown(test_first_match_wins, teardown),
+        cmocka_unit_test_teardown(test_keys_with_the_same_hash, teardown),
         cmocka_unit_test_teardown(test_no_routes, teardown),
         cmocka_unit_test_teardown(test_a_thousand, teardown),
         cmocka_unit_test_teardown(test_hostile_requests, teardown),

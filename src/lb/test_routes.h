@@ -46,7 +46,7 @@ static const char *const test_methods[] = {"GET", "HEAD", "POST", "PURGE"};
 static const char *const test_names[] = {"X-A", "X-B"};
 static const char *const test_values[] = {"1", "2", "absent", "present", "~1|2"};
 static const char *const test_clients[] = {"10.0.0.1", "10.1.0.1", "192.0.2.1"};
-static const char *const test_prefixes[] = {"10.0.0.0/8", "10.1.0.0/16", "192.0.2.1"};
+static const char *const test_prefixes[] = {"10.0.0.0/8", "10.0.0.0/16", "192.0.2.1"};
 
 #define TEST_DRAW(rand, words) ((words)[rand_below((rand), array_len(words))])
 
