@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -428,6 +429,43 @@ unsigned sys_cpus(void)
     if (sched_getaffinity(0, sizeof set, &set))
         return 1;
     return CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* ---- signals ---- */
+
+enum err sys_signals_open(int *fd)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return last_error();
+    *fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return *fd < 0 ? last_error() : ERR_OK;
+}
+
+enum sys_signal sys_signal_take(int fd)
+{
+    struct signalfd_siginfo info;
+
+    if (read(fd, &info, sizeof info) != sizeof info)
+        return SYS_SIGNAL_NONE;
+    switch (info.ssi_signo) {
+    case SIGHUP:
+        return SYS_SIGNAL_RELOAD;
+    case SIGUSR1:
+        return SYS_SIGNAL_REOPEN;
+    case SIGCHLD:
+        return SYS_SIGNAL_CHILD;
+    default:
+        return SYS_SIGNAL_STOP;
+    }
 }
 
 /* ---- files ---- */

@@ -122,6 +122,23 @@ void sys_thread_join(struct sys_thread *thread);
 /* CPUs that this process may use, at least 1. */
 unsigned sys_cpus(void);
 
+/* ---- signals ---- */
+
+enum sys_signal {
+    SYS_SIGNAL_NONE,
+    SYS_SIGNAL_RELOAD, /* SIGHUP */
+    SYS_SIGNAL_STOP,   /* SIGTERM, SIGINT */
+    SYS_SIGNAL_REOPEN, /* SIGUSR1 */
+    SYS_SIGNAL_CHILD,  /* SIGCHLD */
+};
+
+/* Blocks these signals for all threads started later, ignores SIGPIPE, and gives a
+ * descriptor that is readable when one came. */
+MUST_CHECK enum err sys_signals_open(int *fd);
+
+/* The next one that came; SYS_SIGNAL_NONE when there is none. */
+enum sys_signal sys_signal_take(int fd);
+
 /* ---- files ---- */
 
 /* The whole file, at most `most` bytes (else ERR_TOO_LARGE), NUL behind it. */

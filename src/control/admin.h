@@ -1,0 +1,45 @@
+/*
+ * The admin server: HTTP/1.1 on a unix socket (peer credentials: root, the daemon's own
+ * user, or its group may change things) and on a loopback address that serves /metrics,
+ * /healthz and /readyz only. Runs on the steward's engine. What it shows and does comes
+ * by the functions of admin_house, so it can be tested without a daemon.
+ */
+#ifndef CONTROL_ADMIN_H
+#define CONTROL_ADMIN_H
+
+#include "control/ports.h"
+#include "io/engine.h"
+#include "lb/model.h"
+
+/* Text that grows on the heap: control/conf/scroll.h. */
+struct scroll;
+
+struct admin_request; /* one that waits for its answer */
+
+/* What the admin server asks of the steward. All are called on the steward's thread. */
+struct admin_house {
+    void *owner;
+    void (*write_metrics)(void *owner, struct scroll *out);
+    void (*write_status)(void *owner, struct scroll *out); /* JSON */
+    bool (*is_ready)(void *owner, struct scroll *why_not);  /* one line of words */
+    /* Reads the configuration anew; true: accepted and adopted by all workers. `out` gets
+     * the JSON of `weir check` in either case. `answer` may come later: see admin_answer. */
+    void (*reload)(void *owner, struct admin_request *request);
+};
+
+struct admin;
+
+MUST_CHECK enum err admin_new(struct admin **admin, struct engine *engine,
+                              struct ports *ports, const struct admin_house *house);
+
+/* Listens as the settings say from now on; what is unchanged stays open. A socket that
+ * cannot be opened is a warning in words (why), not the end. */
+void admin_apply(struct admin *admin, const struct admin_settings *settings,
+                 const struct metrics_settings *metrics, struct scroll *why);
+
+/* The answer to a request that waited (reload): status and a JSON body. */
+void admin_answer(struct admin_request *request, unsigned status, str json);
+
+void admin_free(struct admin *admin);
+
+#endif

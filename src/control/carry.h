@@ -1,0 +1,81 @@
+/*
+ * The live objects (lb/live.h) and how they outlast snapshots: found again by identity
+ * when a new snapshot comes (listener, route, pool by name; server by pool, name and
+ * address), made where they are new, freed when no snapshot, endpoint set, link, door or
+ * relay holds them. The steward's own; other threads see only the live words.
+ */
+#ifndef CONTROL_CARRY_H
+#define CONTROL_CARRY_H
+
+#include "base/map.h"
+#include "guard/health.h"
+#include "lb/live.h"
+#include "lb/pool.h"
+
+/* What the steward knows of a server beyond what workers see. */
+struct server_record {
+    struct server_live live; /* what others point to */
+    struct list node;        /* pool_record->servers */
+    struct pool_record *pool;
+    struct health_state health;      /* the reason in words, too */
+    const struct server_entry *entry; /* in the current snapshot; NULL: removed */
+    struct check_outcome last_check; /* valid when checked_at != 0 */
+    uint64_t checked_at;             /* wall ns */
+    uint64_t changed_at;             /* wall ns: when it came into its state */
+    uint64_t good_at;                /* wall ns of the last passed check; 0: never */
+    uint64_t checks[2];              /* failed, passed */
+    bool is_listed;                  /* seen while the members are being gone through */
+};
+
+/* Name resolution of one entry that is a host name: control/discovery fills it. */
+struct name_record {
+    struct list node; /* pool_record->names */
+    str host;
+    uint16_t port;
+    struct addr *addrs; /* last good answer, on the heap */
+    unsigned addr_count;
+    bool is_known;  /* an answer has come */
+    bool is_listed;
+};
+
+struct pool_record {
+    struct pool_live live;
+    struct list node;       /* registry->pools */
+    struct list servers;    /* struct server_record */
+    struct list names;      /* struct name_record */
+    const struct pool *pool; /* in the current snapshot; NULL: removed */
+    struct endpoint_set *set; /* the newest */
+};
+
+struct registry {
+    struct list pools;     /* struct pool_record */
+    struct map listeners;  /* name -> struct listener_live */
+    struct map routes;     /* name -> struct route_live */
+    unsigned worker_count;
+    bool has_begun; /* servers made from now on start as HEALTH_STARTING */
+};
+
+void registry_init(struct registry *registry, unsigned worker_count,
+                   const uint64_t seed[2]);
+void registry_close(struct registry *registry);
+
+/* Fills every `live` pointer of the snapshot, makes what is new, marks what is gone. */
+void registry_attach(struct registry *registry, struct snapshot *snapshot);
+
+/*
+ * Builds the endpoint set of a pool from its entries in the current snapshot and the
+ * addresses that its names have. New servers get a record. The caller publishes it.
+ */
+struct endpoint_set *registry_build_set(struct registry *registry,
+                                        struct pool_record *pool, uint64_t wall);
+
+/* Frees what was removed and is held by nobody any more. */
+void registry_sweep(struct registry *registry);
+
+/* The record around a live object. */
+static inline struct server_record *record_of(struct server_live *live)
+{
+    return container_of(live, struct server_record, live);
+}
+
+#endif
