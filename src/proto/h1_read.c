@@ -112,7 +112,7 @@ static const char *read_method(struct scan *scan, const char *p)
         return p + 4;
     }
     after = scan_class(p, scan->end, CHAR_TOKEN);
-    if (after == scan->end || *after != ' ')
+    if (after == p || after == scan->end || *after != ' ')
         return fail(scan, 400, "the method is not a token and a blank");
     head->method_text = str_slice(p, after);
     head->method = method_find(head->method_text);

@@ -103,6 +103,7 @@ static const struct bad requests[] = {
     {S("\r" G E), 400},
     {S("\r\n\r"), 1},
     {S(" " G E), 400},
+    {S(" /c HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
     {S("\x16\x03\x01\x02"), 400},
     {S(""), 1},
     {S("G"), 1},
