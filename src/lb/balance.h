@@ -68,12 +68,6 @@ extern const struct balancer balancer_least_connections;
 extern const struct balancer balancer_weighted_least_connections;
 extern const struct balancer balancer_random, balancer_random_two;
 
-/* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
-bool ask_allows(const struct ask *ask, const struct server *server);
-
-/* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */
-void ask_add_tried(struct ask *ask, const struct server_live *live);
-
 /* What it counts for in a choice; 0: nothing new may go there. */
 static inline unsigned server_weight(const struct server *server, bool is_weighted)
 {
@@ -87,5 +81,24 @@ static inline unsigned server_load(const struct server *server)
 {
     return atomic_load_explicit(&server->live->in_flight, memory_order_relaxed);
 }
+
+/* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
+static inline bool ask_allows(const struct ask *ask, const struct server *server)
+{
+    if (!server_weight(server, true))
+        return false;
+    if (!ask->ignore_health && !health_is_usable((enum health)atomic_load_explicit(
+                                   &server->live->health, memory_order_relaxed)))
+        return false;
+    if (server->max_in_flight && server_load(server) >= server->max_in_flight)
+        return false;
+    for (unsigned i = 0; i < ask->tried_count; i++)
+        if (ask->tried[i] == server->live)
+            return false;
+    return true;
+}
+
+/* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */
+void ask_add_tried(struct ask *ask, const struct server_live *live);
 
 #endif

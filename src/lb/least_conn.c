@@ -6,8 +6,6 @@
  */
 #include "lb/least_conn.h"
 
-#include "base/hash.h"
-
 enum { SCAN_MOST = 64 };
 
 struct load {
@@ -29,29 +27,37 @@ static int load_compare(struct load a, struct load b)
     return (left > right) - (left < right);
 }
 
+/* Is the `count`-th of equals the one to keep? Of n equals each is kept by 1 in n. */
+static bool is_kept(uint64_t *chance, uint64_t count)
+{
+    *chance = *chance * 6364136223846793005u + 1442695040888963407u;
+    return ((*chance >> 32) * count) >> 32 == 0;
+}
+
 int least_scan(const struct tier *tier, const struct ask *ask, bool is_weighted)
 {
     struct load best = {0, 0};
-    uint64_t seed = rand_u64(ask->rand), best_lot = 0;
+    uint64_t chance = 0, equals = 0;
     int chosen = -1;
 
     for (unsigned i = 0; i < tier->count; i++) {
+        const struct server *server = &tier->servers[i];
         struct load load;
         int order = -1;
-        uint64_t lot;
 
-        if (!ask_allows(ask, &tier->servers[i]))
+        if (!ask_allows(ask, server))
             continue;
-        load = load_of(&tier->servers[i], is_weighted);
+        load = load_of(server, is_weighted);
         if (chosen >= 0)
             order = load_compare(load, best);
         if (order > 0)
             continue;
-        lot = hash_u64(seed + i);
-        if (order == 0 && lot >= best_lot)
+        if (order == 0 && equals == 1 && !chance)
+            chance = rand_u64(ask->rand);
+        equals = order ? 1 : equals + 1;
+        if (order == 0 && !is_kept(&chance, equals))
             continue;
         best = load;
-        best_lot = lot;
         chosen = (int)i;
     }
     return chosen;

@@ -3,8 +3,7 @@
  * each entry with the routes that name it, in order. A request looks up its host, the
  * suffixes of its host, "any", and in each of these buckets its path, the prefixes of its
  * path, "any"; of each list it takes the first route that holds, and of these the first
- * in order. Hashes are carried along byte by byte (of hosts from the end), so that all
- * suffixes and prefixes cost one walk; lengths that nobody named are not looked up.
+ * in order. Only prefixes and suffixes of lengths that somebody named are looked up.
  *
  * The hash is not keyed: what is in the tables comes from the configuration, and a client
  * can only choose which slot to find empty.
@@ -14,7 +13,7 @@
 #include "base/check.h"
 #include "base/vec.h"
 
-enum { NO_ROUTE = 0x7fffffff };
+enum { NO_ROUTE = 0x7fffffff, LONG = 63, HASHED_MOST = 64 };
 
 /* A route that is right in host and path, but for a regex on the path. */
 struct candidate {
@@ -68,34 +67,66 @@ struct search {
 
 /* --- keys --- */
 
-static inline uint64_t hash_step(uint64_t hash, char c)
+static inline uint64_t load_eight(const char *p)
 {
-    return (hash ^ (unsigned char)c) * 0x100000001b3u;
+    uint64_t word;
+
+    memcpy(&word, p, sizeof word);
+    return word;
 }
 
-static inline uint64_t hash_end(uint64_t hash, uint32_t bucket, enum key_kind kind)
+static inline uint64_t load_few(const char *p, size_t n) /* 0 to 7 bytes */
 {
-    hash = (hash ^ ((uint64_t)bucket * KEY_KINDS + kind)) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 32;
+    uint32_t first, last;
+
+    if (n < 4)
+        return n ? (unsigned char)p[0] | (unsigned)(unsigned char)p[n / 2] << 8 |
+                       (unsigned)(unsigned char)p[n - 1] << 16
+                 : 0;
+    memcpy(&first, p, sizeof first);
+    memcpy(&last, p + n - 4, sizeof last);
+    return first | (uint64_t)last << 32;
 }
 
+/* Both halves of the product: so each bit of the word moves the low bits, too. */
+static inline uint64_t hash_step(uint64_t hash, uint64_t word)
+{
+    unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9e3779b97f4a7c15u;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Of a long text its length, its beginning and its last eight bytes. */
 static uint64_t hash_key(str text, uint32_t bucket, enum key_kind kind)
 {
-    uint64_t hash = 0;
+    uint64_t hash = hash_step(text.n, (uint64_t)bucket * KEY_KINDS + kind);
 
-    for (size_t i = 0; i < text.n; i++)
-        hash = hash_step(hash, kind >= KEY_HOST ? text.p[text.n - 1 - i] : text.p[i]);
-    return hash_end(hash, bucket, kind);
+    if (text.n < 8)
+        return hash_step(hash, load_few(text.p, text.n));
+    for (size_t i = 0; i + 8 < text.n && i < HASHED_MOST; i += 8)
+        hash = hash_step(hash, load_eight(text.p + i));
+    return hash_step(hash, load_eight(text.p + text.n - 8));
 }
 
 static inline bool lengths_have(const struct lengths *lengths, size_t n)
 {
-    return lengths->bits >> (n < 63 ? n : 63) & 1;
+    return lengths->bits >> (n < LONG ? n : LONG) & 1;
+}
+
+/* The first length from n on that may exist; SIZE_MAX: none. */
+static inline size_t lengths_next(const struct lengths *lengths, size_t n)
+{
+    uint64_t bits;
+
+    if (n >= LONG)
+        return lengths->bits >> LONG && n <= lengths->most ? n : SIZE_MAX;
+    bits = lengths->bits >> n;
+    return bits ? n + (size_t)__builtin_ctzll(bits) : SIZE_MAX;
 }
 
 static void lengths_add(struct lengths *lengths, size_t n)
 {
-    lengths->bits |= (uint64_t)1 << (n < 63 ? n : 63);
+    lengths->bits |= (uint64_t)1 << (n < LONG ? n : LONG);
     if (n > lengths->most)
         lengths->most = n;
 }
@@ -113,13 +144,18 @@ static struct slot *slot_find(const struct router *router, uint64_t hash, str te
     }
 }
 
+static struct slot *slot_of(const struct router *router, str text, uint32_t bucket,
+                            enum key_kind kind)
+{
+    return slot_find(router, hash_key(text, bucket, kind), text, bucket, kind);
+}
+
 /* --- building --- */
 
 static struct slot *slot_add(struct router *router, str text, uint32_t bucket,
                              enum key_kind kind)
 {
-    struct slot *slot =
-        slot_find(router, hash_key(text, bucket, kind), text, bucket, kind);
+    struct slot *slot = slot_of(router, text, bucket, kind);
 
     if (!slot->text.p) {
         slot->text = text;
@@ -246,47 +282,28 @@ static void search_list(struct search *search, const struct candidates *list)
             search->best = list->items[i].route; /* which ends the loop */
 }
 
-static void search_key(struct search *search, uint64_t hash, size_t length,
-                       uint32_t bucket, enum key_kind kind)
-{
-    const struct slot *slot = slot_find(search->router, hash_end(hash, bucket, kind),
-                                        str_upto(search->path, length), bucket, kind);
-
-    search_list(search, &slot->list);
-}
-
 static void search_bucket(struct search *search, uint32_t number)
 {
-    const struct bucket *bucket = &search->router->buckets[number];
-    const struct lengths *paths = &bucket->paths[KEY_PATH];
+    const struct router *router = search->router;
+    const struct bucket *bucket = &router->buckets[number];
     const struct lengths *prefixes = &bucket->paths[KEY_PREFIX];
-    size_t most = paths->most > prefixes->most ? paths->most : prefixes->most;
     str path = search->path;
-    uint64_t hash = 0;
 
     if (bucket->first >= search->best)
         return;
     search_list(search, &bucket->any);
-    if (!(paths->bits | prefixes->bits))
-        return;
-    for (size_t i = 0; i < path.n && i <= most; i++) {
-        if (path.p[i] == '/' && lengths_have(prefixes, i))
-            search_key(search, hash, i, number, KEY_PREFIX);
-        hash = hash_step(hash, path.p[i]);
-    }
-    if (path.n > most)
-        return;
-    if (lengths_have(prefixes, path.n))
-        search_key(search, hash, path.n, number, KEY_PREFIX);
-    if (lengths_have(paths, path.n))
-        search_key(search, hash, path.n, number, KEY_PATH);
+    if (lengths_have(&bucket->paths[KEY_PATH], path.n))
+        search_list(search, &slot_of(router, path, number, KEY_PATH)->list);
+    for (size_t n = lengths_next(prefixes, 0); n <= path.n;
+         n = lengths_next(prefixes, n + 1))
+        if (n == path.n || path.p[n] == '/')
+            search_list(search,
+                        &slot_of(router, str_upto(path, n), number, KEY_PREFIX)->list);
 }
 
-static void search_host(struct search *search, uint64_t hash, str text,
-                        enum key_kind kind)
+static void search_host(struct search *search, str text, enum key_kind kind)
 {
-    const struct slot *slot =
-        slot_find(search->router, hash_end(hash, 0, kind), text, 0, kind);
+    const struct slot *slot = slot_of(search->router, text, 0, kind);
 
     if (slot->text.p)
         search_bucket(search, slot->value);
@@ -295,20 +312,14 @@ static void search_host(struct search *search, uint64_t hash, str text,
 static void search_hosts(struct search *search)
 {
     const struct router *router = search->router;
-    size_t most = router->hosts.most > router->suffixes.most ? router->hosts.most
-                                                             : router->suffixes.most;
     str host = search->host;
-    uint64_t hash = 0;
 
-    for (size_t i = 0; i < host.n && i < most; i++) {
-        char c = host.p[host.n - 1 - i];
-
-        hash = hash_step(hash, c);
-        if (c == '.' && lengths_have(&router->suffixes, i + 1))
-            search_host(search, hash, str_from(host, host.n - 1 - i), KEY_SUFFIX);
-    }
-    if (host.n && host.n <= most && lengths_have(&router->hosts, host.n))
-        search_host(search, hash, host, KEY_HOST);
+    if (lengths_have(&router->hosts, host.n))
+        search_host(search, host, KEY_HOST);
+    for (size_t n = lengths_next(&router->suffixes, 1); n <= host.n;
+         n = lengths_next(&router->suffixes, n + 1))
+        if (host.p[host.n - n] == '.')
+            search_host(search, str_from(host, host.n - n), KEY_SUFFIX);
 }
 
 const struct route *router_find(const struct router *router,
