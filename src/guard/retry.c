@@ -22,9 +22,18 @@ static uint32_t status_bit(unsigned status)
     }
 }
 
+/* A kept connection that breaks before a byte went out is as one that never stood. */
+static bool is_never_begun(const struct retry_case *what)
+{
+    return !what->is_request_begun &&
+           (what->cause == RETRY_CAUSE_CONNECT || what->cause == RETRY_CAUSE_RESET);
+}
+
 /* The setting that has to name this failure. */
 static uint32_t bit_of(const struct retry_case *what)
 {
+    if (is_never_begun(what))
+        return RETRY_CONNECT_ERROR;
     switch (what->cause) {
     case RETRY_CAUSE_CONNECT:
         return RETRY_CONNECT_ERROR;
@@ -46,7 +55,7 @@ enum retry_verdict retry_judge(const struct retries *retries,
     if (!(retries->on_errors & bit_of(what)) || what->tries > retries->count ||
         what->is_response_begun)
         return RETRY_NOT;
-    if (what->cause == RETRY_CAUSE_CONNECT && !what->is_request_begun)
+    if (is_never_begun(what))
         return RETRY_FREE;
     if (!what->is_body_whole)
         return RETRY_NOT;

@@ -12,7 +12,7 @@
 
 enum retry_cause {
     RETRY_CAUSE_CONNECT, /* no connection, or it broke before a byte was sent on it */
-    RETRY_CAUSE_RESET,   /* it broke after that: closed, reset, write failed */
+    RETRY_CAUSE_RESET,   /* it broke: closed, reset, write failed */
     RETRY_CAUSE_TIMEOUT, /* no response head in time */
     RETRY_CAUSE_STATUS,  /* the server has answered with `status` */
     RETRY_CAUSE_OTHER,   /* garbage, the client's fault, ours: never again */

@@ -25,6 +25,8 @@ static void test_nothing_sent_is_free_for_every_method(void **state)
             .cause = RETRY_CAUSE_CONNECT, .method = (enum http_method)method, .tries = 1};
 
         assert_int_equal(retry_judge(&defaults, &what), RETRY_FREE);
+        what.cause = RETRY_CAUSE_RESET; /* a kept connection, found dead in sending */
+        assert_int_equal(retry_judge(&defaults, &what), RETRY_FREE);
         what.tries = 2;
         assert_int_equal(retry_judge(&defaults, &what), RETRY_FREE);
         what.tries = 3; /* the first and `count` more are made */

@@ -341,7 +341,11 @@ const struct route *router_find(const struct router *router,
 int router_shadowed_by(const struct router *router, unsigned index)
 {
     const struct match *match = router->routes[index].match;
-    struct search search = {.router = router, .narrow = match, .best = index};
+    struct search search = {.router = router,
+                            .narrow = match,
+                            .host = STR(""),
+                            .path = STR(""),
+                            .best = index};
 
     /* Who covers it covers its first host and path: so it is found under these. */
     if (match && match->path_count && match->paths[0].kind != PATH_REGEX)
