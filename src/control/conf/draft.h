@@ -1,0 +1,118 @@
+/*
+ * A configuration that was read but not resolved: each object as it will stand in the
+ * snapshot, with the places in the file that later complaints point at, and names where
+ * there will be pointers. Lives in the arena of the complaints; what is inside the specs
+ * lives in the snapshot's.
+ */
+#ifndef CONTROL_CONF_DRAFT_H
+#define CONTROL_CONF_DRAFT_H
+
+#include "base/map.h"
+#include "control/conf/schema.h"
+#include "lb/match.h"
+#include "lb/model.h"
+
+struct defaults {
+    struct timeouts timeouts;
+    struct retries retries;
+    struct sizes sizes;
+    struct forwarded forwarded;
+};
+
+struct trusted {
+    const struct prefix *prefixes;
+    unsigned count;
+};
+
+struct protect {
+    struct slow_client slow_client;
+};
+
+struct logs {
+    struct log_settings access, error;
+};
+
+/* What the top level says but for listeners, routes and pools. */
+struct settings {
+    struct runtime runtime;
+    struct defaults defaults;
+    struct resolver_settings resolvers;
+    struct trusted trusted;
+    struct protect protect;
+    struct logs logs;
+    struct metrics_settings metrics;
+    struct admin_settings admin;
+};
+
+struct draft_listener {
+    struct listener spec;
+    const struct node *key;
+    const struct node **addresses; /* beside spec.addresses */
+    const struct node *to;
+};
+
+/* A pool named by a route. */
+struct use {
+    const struct node *name;
+    uint32_t share;
+};
+
+struct draft_route {
+    struct route spec;
+    struct match match;
+    const struct node *item; /* the whole route: its place is its first word */
+    const struct node *name;
+    struct vec_of(struct use) uses;
+    struct vec_of(const struct node *) listeners;
+    bool has_match;
+};
+
+struct draft_pool {
+    struct pool spec;
+    const struct node *key;
+    const struct node *first_weight;
+    const struct node *timeout, *interval; /* of the check, where they are written */
+};
+
+struct draft {
+    struct settings settings;
+    struct draft_listener *listeners;
+    struct draft_route *routes;
+    struct draft_pool *pools;
+    unsigned listener_count, route_count, pool_count;
+    bool has_all_listeners, has_all_pools; /* their sections were readable */
+};
+
+extern const struct conf_row top_rows[];
+extern const struct conf_row defaults_rows[], logs_rows[], metrics_rows[], admin_rows[];
+extern const struct conf_row match_rows[], headers_rows[];
+extern const struct conf_row timeouts_rows[], retries_rows[], sizes_rows[];
+extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_rows[];
+extern const struct conf_row health_rows[], active_rows[];
+
+extern const struct conf_form listeners_form, routes_form, pools_form;
+
+/* Shared by the tables (words.c). */
+extern const struct conf_form text_form, header_name_form;
+
+/* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
+bool name_check(struct reader *reader, const struct node *name);
+
+/* A token of RFC 9110 5.6.2: the name of a header, a cookie or a method. */
+bool text_is_token(str text);
+
+/* Holds a byte that no field value may hold: a control byte, but not a tab. */
+bool text_has_control(str text);
+
+/* A copy in the snapshot. */
+static inline str str_keep(struct reader *reader, str s)
+{
+    return arena_copy(reader->arena, s);
+}
+
+#define CONF_AT(type, field) .offset = offsetof(type, field)
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+#define DURATION_MOST ((uint64_t)720 * HOUR)
+
+#endif

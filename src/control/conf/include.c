@@ -1,0 +1,259 @@
+/*
+ * Included files are merged by key, never replaced: the same key in two files is an
+ * error that names both places (C037). Sections of the user's names (listeners, pools)
+ * and other maps of the top level merge one level down; routes are appended.
+ */
+#include "control/conf/include.h"
+
+#include "base/map.h"
+#include "control/conf/substitute.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+struct inclusion {
+    struct complaints *complaints;
+    const struct conf_world *world;
+    struct node *root;
+    str directory; /* of the main file, with its slash; or empty */
+    bool is_whole;
+};
+
+bool include_read_source(struct complaints *complaints, const struct conf_world *world,
+                         str name, const struct place *place, uint32_t *file)
+{
+    str text = STR_NONE;
+    enum err e = world->read_file(world->owner, name, &complaints->arena, &text);
+
+    if (e == ERR_OK && text.n > SOURCE_MOST)
+        e = ERR_TOO_LARGE;
+    if (e == ERR_OK) {
+        *file = complaints_add_source(complaints, name, text);
+        return true;
+    }
+    if (!place)
+        *file = complaints_add_source(complaints, name, STR(""));
+    complain(complaints, "C032", place ? *place : (struct place){*file, 0, 0, 0},
+             "can not read %s: %s", complaint_word(complaints, name), err_text(e));
+    return false;
+}
+
+static struct node *read_tree(struct complaints *complaints,
+                              const struct conf_world *world, uint32_t file)
+{
+    struct node *root = tree_read(complaints, file);
+    struct complaint *complaint;
+
+    if (!root)
+        return NULL;
+    if (root->kind == NODE_NONE)
+        return node_map(&complaints->arena, (struct place){file, 1, 1, 1}, 0);
+    if (root->kind == NODE_MAP) {
+        substitute(complaints, world, root);
+        return root;
+    }
+    complaint = complain(complaints, "C014", root->place,
+                         "a configuration must be a map of settings");
+    complaint_help(complaint, "begin with 'listen:' or 'listeners:'");
+    return NULL;
+}
+
+static void complain_two_files(struct inclusion *inclusion, const struct node *key,
+                               const struct node *first)
+{
+    struct complaints *complaints = inclusion->complaints;
+
+    complaint_note(complain(complaints, "C037", key->place, "'%s' is given in two files",
+                            complaint_word(complaints, key->text)),
+                   "first given at %s", complaint_where(complaints, first->place));
+}
+
+/* Adds the settings of one section to another's, which come from different files. */
+static void merge_maps(struct inclusion *inclusion, struct node *into,
+                       const struct node *from)
+{
+    struct arena *arena = &inclusion->complaints->arena;
+    const uint64_t seed[2] = {0, 0};
+    struct pair *pairs = ARENA_ARRAY(arena, struct pair, into->count + from->count);
+    struct map known;
+
+    map_init(&known, seed);
+    for (unsigned i = 0; i < into->count; i++) {
+        pairs[i] = into->pairs[i];
+        map_put(&known, pairs[i].key->text, pairs[i].key);
+    }
+    into->pairs = pairs;
+    for (unsigned i = 0; i < from->count; i++) {
+        const struct node *first = map_get(&known, from->pairs[i].key->text);
+
+        if (first)
+            complain_two_files(inclusion, from->pairs[i].key, first);
+        else
+            pairs[into->count++] = from->pairs[i];
+    }
+    map_close(&known);
+}
+
+static void append(struct arena *arena, struct node *into, const struct node *from)
+{
+    struct node **items = ARENA_ARRAY(arena, struct node *, into->count + from->count);
+
+    for (unsigned i = 0; i < into->count; i++)
+        items[i] = into->items[i];
+    for (unsigned i = 0; i < from->count; i++)
+        items[into->count++] = from->items[i];
+    into->items = items;
+}
+
+static void merge(struct inclusion *inclusion, const struct node *from)
+{
+    struct arena *arena = &inclusion->complaints->arena;
+
+    for (unsigned i = 0; i < from->count; i++) {
+        const struct pair *pair = &from->pairs[i];
+        struct pair *known = node_find(inclusion->root, pair->key->text);
+
+        if (!known)
+            node_add(arena, inclusion->root, pair->key, pair->value);
+        else if (known->value->kind == NODE_MAP && pair->value->kind == NODE_MAP)
+            merge_maps(inclusion, known->value, pair->value);
+        else if (str_eq(pair->key->text, STR("routes")) &&
+                 known->value->kind == NODE_LIST && pair->value->kind == NODE_LIST)
+            append(arena, known->value, pair->value);
+        else
+            complain_two_files(inclusion, pair->key, known->key);
+    }
+}
+
+static struct pair *find_include(const struct node *root)
+{
+    struct pair *runtime = node_find(root, STR("runtime"));
+
+    return runtime ? node_find(runtime->value, STR("include")) : NULL;
+}
+
+/* An included file may not include: its own `include` is taken out after the complaint. */
+static void refuse_include(struct inclusion *inclusion, struct node *root)
+{
+    struct pair *include = find_include(root);
+    struct node *runtime;
+
+    if (!include)
+        return;
+    complain(inclusion->complaints, "C037", include->key->place,
+             "an included file can not 'include' others");
+    runtime = node_find(root, STR("runtime"))->value;
+    *include = runtime->pairs[--runtime->count];
+}
+
+static void include_file(struct inclusion *inclusion, str name, const struct place *place)
+{
+    struct node *root;
+    uint32_t file;
+
+    if (!include_read_source(inclusion->complaints, inclusion->world, name, place,
+                             &file)) {
+        inclusion->is_whole = false;
+        return;
+    }
+    root = read_tree(inclusion->complaints, inclusion->world, file);
+    if (!root) {
+        inclusion->is_whole = false;
+        return;
+    }
+    refuse_include(inclusion, root);
+    merge(inclusion, root);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return str_compare(*(const str *)a, *(const str *)b);
+}
+
+/* directory: with its slash, or empty. pattern: the last part alone. */
+static void include_pattern(struct inclusion *inclusion, str directory, str pattern)
+{
+    struct arena *arena = &inclusion->complaints->arena;
+    str *names = NULL, place = directory.n ? directory : STR(".");
+    unsigned count = 0;
+    enum err e = inclusion->world->list_directory(
+        inclusion->world->owner, arena_copy(arena, place), arena, &names, &count);
+
+    if (e || count == 0)
+        return; /* a pattern may match nothing */
+    qsort(names, count, sizeof *names, by_name);
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = arena_copy(arena, names[i]).p;
+
+        if (fnmatch(arena_copy(arena, pattern).p, name, FNM_PERIOD) == 0)
+            include_file(inclusion,
+                         arena_printf(arena, STR_FMT "%s", STR_ARG(directory), name),
+                         NULL);
+    }
+}
+
+static bool has_wildcard(str s)
+{
+    return str_find_char(s, '*') >= 0 || str_find_char(s, '?') >= 0 ||
+           str_find_char(s, '[') >= 0;
+}
+
+/* Up to the last slash, with it. */
+static str directory_of(str path)
+{
+    while (path.n && path.p[path.n - 1] != '/')
+        path.n--;
+    return path;
+}
+
+static void include_word(struct inclusion *inclusion, const struct node *word)
+{
+    struct complaints *complaints = inclusion->complaints;
+    str path = word->text, directory;
+
+    if (word->kind != NODE_WORD || word->is_bad) {
+        if (!word->is_bad)
+            complain(complaints, "C014", word->place, "'include' must be paths");
+        return;
+    }
+    if (!str_starts(path, STR("/")))
+        path = arena_printf(&complaints->arena, STR_FMT STR_FMT,
+                            STR_ARG(inclusion->directory), STR_ARG(path));
+    directory = directory_of(path);
+    if (has_wildcard(directory)) {
+        complain(complaints, "C032", word->place,
+                 "can not read %s: wildcards may stand in the name of a file only",
+                 complaint_word(complaints, word->text));
+        inclusion->is_whole = false;
+    } else if (has_wildcard(path)) {
+        include_pattern(inclusion, directory, str_from(path, directory.n));
+    } else {
+        include_file(inclusion, path, &word->place);
+    }
+}
+
+struct node *include_read(struct complaints *complaints, const struct conf_world *world,
+                          uint32_t file, bool *is_whole)
+{
+    struct inclusion inclusion = {
+        .complaints = complaints,
+        .world = world,
+        .directory = directory_of(complaints->sources.items[file].name),
+        .is_whole = true,
+    };
+    struct pair *include;
+
+    inclusion.root = read_tree(complaints, world, file);
+    *is_whole = true;
+    if (!inclusion.root)
+        return NULL;
+    include = find_include(inclusion.root);
+    if (include && include->value->kind == NODE_LIST) {
+        for (unsigned i = 0; i < include->value->count; i++)
+            include_word(&inclusion, include->value->items[i]);
+    } else if (include && include->value->kind != NODE_NONE) {
+        include_word(&inclusion, include->value);
+    }
+    *is_whole = inclusion.is_whole;
+    return inclusion.root;
+}

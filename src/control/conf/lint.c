@@ -1,0 +1,147 @@
+/*
+ * What is allowed and yet surely not meant: pools that nobody uses, routes that nothing
+ * reaches, weights that count for nothing.
+ */
+#include "control/conf/resolve.h"
+#include "lb/balance.h"
+#include "lb/router.h"
+
+#include <stdio.h>
+
+static const char *word(struct reader *reader, str text)
+{
+    return complaint_word(reader->complaints, text);
+}
+
+/* What a route takes, in a few words. */
+static const char *taken_by(struct reader *reader, const struct match *match)
+{
+    struct arena *arena = &reader->complaints->arena;
+    str host = STR(""), path = STR("");
+
+    if (match && match->host_count)
+        host = match->hosts[0].name;
+    if (match && match->path_count) {
+        const struct path_match *first = &match->paths[0];
+
+        path =
+            arena_printf(arena, "%s" STR_FMT "%s", first->kind == PATH_REGEX ? "~" : "",
+                         STR_ARG(first->text), first->kind == PATH_PREFIX ? "/*" : "");
+    }
+    if (!host.n && !path.n)
+        return match && (match->methods || match->other_method_count) ? "these methods"
+                                                                      : "everything";
+    return word(reader, arena_printf(arena, "%s" STR_FMT STR_FMT,
+                                     host.n && match->hosts[0].is_wildcard ? "*" : "",
+                                     STR_ARG(host), STR_ARG(path)));
+}
+
+static void check_routes(struct reader *reader, const struct snapshot *snapshot)
+{
+    struct arena scratch;
+    const struct router *router;
+
+    arena_init(&scratch, 0);
+    router = router_new(&scratch, snapshot->routes, snapshot->route_count,
+                        ROUTER_ANY_LISTENER);
+    for (unsigned i = 0; i < reader->draft->route_count; i++) {
+        int by = router_shadowed_by(router, i);
+        const struct draft_route *wide;
+
+        if (by < 0)
+            continue;
+        wide = &reader->draft->routes[by];
+        complain(reader->complaints, "W101", reader->draft->routes[i].item->place,
+                 "route '%s' can never match: route '%s' (line %u) already takes %s",
+                 word(reader, snapshot->routes[i].name),
+                 word(reader, snapshot->routes[by].name), wide->item->place.line,
+                 taken_by(reader, snapshot->routes[by].match));
+    }
+    arena_reset(&scratch);
+}
+
+/* The balancer that is like this one, but counts weights; NULL when there is none. */
+static const struct balancer *weighted(const struct balancer *balancer)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "weighted_%s", balancer->name);
+    return balancer_find(str_of(name));
+}
+
+static void check_weights(struct reader *reader, const struct draft_pool *pool)
+{
+    const struct pool *spec = &pool->spec;
+    bool has_weights = false, has_any = false;
+    const struct balancer *better;
+    struct complaint *complaint;
+
+    for (unsigned i = 0; i < spec->server_count; i++) {
+        has_weights |= spec->servers[i].weight > 1;
+        has_any |= spec->servers[i].weight > 0;
+    }
+    if (!has_any)
+        complain(reader->complaints, "W109", pool->key->place,
+                 "pool '%s' sends nothing anywhere: every weight is 0",
+                 word(reader, spec->name));
+    if (!has_weights || !pool->first_weight || spec->balancer->uses_weight)
+        return;
+    complaint = complain(reader->complaints, "W102", pool->first_weight->place,
+                         "weights have no effect with balance: %s", spec->balancer->name);
+    better = weighted(spec->balancer);
+    complaint_help(complaint, "use %s", better ? better->name : "weighted_round_robin");
+}
+
+static void check_pools(struct reader *reader, const struct snapshot *snapshot)
+{
+    struct arena *arena = &reader->complaints->arena;
+    bool *is_used = ARENA_ARRAY(arena, bool, snapshot->pool_count);
+
+    for (unsigned i = 0; i < snapshot->listener_count; i++) {
+        if (snapshot->listeners[i].to)
+            is_used[snapshot->listeners[i].to->index] = true;
+    }
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        for (unsigned j = 0; j < snapshot->routes[i].share_count; j++)
+            is_used[snapshot->routes[i].shares[j].pool->index] = true;
+    }
+    for (unsigned i = 0; i < snapshot->pool_count; i++) {
+        const struct draft_pool *pool = &reader->draft->pools[i];
+
+        if (!is_used[i])
+            complain(reader->complaints, "W103", pool->key->place,
+                     "pool '%s' is not used by any route or listener; did you forget it?",
+                     word(reader, pool->spec.name));
+        check_weights(reader, pool);
+    }
+}
+
+static bool has_route(const struct snapshot *snapshot, const struct listener *listener)
+{
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        const struct match *match = snapshot->routes[i].match;
+
+        if (!match || match_has_listener(match, listener->index))
+            return true;
+    }
+    return false;
+}
+
+static void check_listeners(struct reader *reader, const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->listener_count; i++) {
+        const struct listener *listener = &snapshot->listeners[i];
+
+        if (listener->kind == LISTENER_HTTP && !has_route(snapshot, listener))
+            complain(reader->complaints, "W108", reader->draft->listeners[i].key->place,
+                     "listener '%s' has no route: every request there gets 404",
+                     word(reader, listener->name));
+    }
+}
+
+void lint(struct reader *reader, const struct snapshot *snapshot)
+{
+    check_routes(reader, snapshot);
+    check_pools(reader, snapshot);
+    check_listeners(reader, snapshot);
+}

@@ -1,0 +1,300 @@
+/*
+ * From the draft to the snapshot: names are looked up, doubles found, arrays laid out.
+ * Names are only looked up where every section that could hold them was readable; else
+ * one mistake would be told twice.
+ */
+#include "control/conf/resolve.h"
+
+#include "base/check.h"
+#include "lb/router.h"
+
+#include <stdlib.h>
+
+struct names {
+    struct map map;
+    str *sorted; /* made when first needed */
+    unsigned count;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    return str_compare(*(const str *)a, *(const str *)b);
+}
+
+static void names_init(struct names *names)
+{
+    const uint64_t seed[2] = {0, 0};
+
+    *names = (struct names){0};
+    map_init(&names->map, seed);
+}
+
+static void complain_name(struct reader *reader, struct names *names, const char *thing,
+                          const char *label, const struct node *node)
+{
+    struct complaint *complaint =
+        complain(reader->complaints, "C030", node->place, "there is no %s named '%s'",
+                 thing, word_of(reader, node));
+    unsigned at = 0;
+    str key;
+
+    if (!names->sorted && names->map.count) {
+        names->sorted = ARENA_ARRAY(&reader->complaints->arena, str, names->map.count);
+        for (size_t slot = 0; map_next(&names->map, &slot, &key, NULL);)
+            names->sorted[names->count++] = key;
+        qsort(names->sorted, names->count, sizeof *names->sorted, by_text);
+    }
+    for (at = 0; at < names->count; at++)
+        complaint_choice(complaint, label, names->sorted[at]);
+    if (names->count)
+        complaint_suggest(complaint, node->text);
+    else
+        complaint_help(complaint, "no %s are configured", label);
+}
+
+static void complain_double(struct reader *reader, const char *code, const char *what,
+                            const struct node *node, const struct node *first)
+{
+    complaint_note(complain_value(reader, code, node, what), "first given at %s",
+                   complaint_where(reader->complaints, first->place));
+}
+
+static void check_addresses(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+    const uint64_t seed[2] = {0, 0};
+    struct map known;
+
+    map_init(&known, seed);
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        struct draft_listener *listener = &draft->listeners[i];
+
+        for (unsigned j = 0; j < listener->spec.address_count; j++) {
+            char memory[ADDR_TEXT_MOST];
+            const struct node *node = listener->addresses[j], *first;
+            str text = arena_copy(
+                &reader->complaints->arena,
+                addr_print(&listener->spec.addresses[j], memory, sizeof memory));
+
+            first = map_get(&known, text);
+            if (first)
+                complain_double(reader, "C035",
+                                "is given twice: each address is one "
+                                "listener's",
+                                node, first);
+            else
+                map_put(&known, text, (void *)node);
+        }
+    }
+    map_close(&known);
+}
+
+static void check_route_names(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+    const uint64_t seed[2] = {0, 0};
+    struct map known;
+
+    map_init(&known, seed);
+    for (unsigned i = 0; i < draft->route_count; i++) {
+        const struct node *name = draft->routes[i].name, *first;
+
+        if (!name)
+            continue;
+        first = map_get(&known, name->text);
+        if (first)
+            complain_double(reader, "C038", "names two routes", name, first);
+        else
+            map_put(&known, name->text, (void *)name);
+    }
+    map_close(&known);
+}
+
+static void find_pool(struct reader *reader, struct names *pools, const struct node *name)
+{
+    if (!map_get(&pools->map, name->text))
+        complain_name(reader, pools, "pool", "pools", name);
+}
+
+static void find_listener(struct reader *reader, struct names *listeners,
+                          struct draft_route *route, const struct node *name)
+{
+    struct draft_listener *listener = map_get(&listeners->map, name->text);
+
+    if (!listener)
+        complain_name(reader, listeners, "listener", "listeners", name);
+    else if (listener->spec.kind == LISTENER_TCP)
+        complain_value(reader, "C012", name,
+                       "is a tcp listener: routes are for http listeners");
+    else
+        match_add_listener(reader->arena, &route->match, listener->spec.index);
+}
+
+static void find_pools(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+    struct names pools;
+
+    names_init(&pools);
+    for (unsigned i = 0; i < draft->pool_count; i++)
+        map_put(&pools.map, draft->pools[i].key->text, &draft->pools[i]);
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        if (draft->listeners[i].to)
+            find_pool(reader, &pools, draft->listeners[i].to);
+    }
+    for (unsigned i = 0; i < draft->route_count; i++) {
+        for (size_t j = 0; j < draft->routes[i].uses.count; j++)
+            find_pool(reader, &pools, draft->routes[i].uses.items[j].name);
+    }
+    map_close(&pools.map);
+}
+
+static void find_listeners(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+    struct names listeners;
+
+    names_init(&listeners);
+    for (unsigned i = 0; i < draft->listener_count; i++)
+        map_put(&listeners.map, draft->listeners[i].key->text, &draft->listeners[i]);
+    for (unsigned i = 0; i < draft->route_count; i++) {
+        struct draft_route *route = &draft->routes[i];
+
+        for (size_t j = 0; j < route->listeners.count; j++)
+            find_listener(reader, &listeners, route, route->listeners.items[j]);
+    }
+    map_close(&listeners.map);
+}
+
+void resolve_names(struct reader *reader)
+{
+    check_addresses(reader);
+    check_route_names(reader);
+    if (reader->draft->has_all_pools)
+        find_pools(reader);
+    if (reader->draft->has_all_listeners)
+        find_listeners(reader);
+}
+
+static void build_pools(struct reader *reader, struct snapshot *snapshot,
+                        struct map *index)
+{
+    struct draft *draft = reader->draft;
+
+    snapshot->pools = ARENA_ARRAY(reader->arena, struct pool, draft->pool_count);
+    snapshot->pool_count = draft->pool_count;
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        snapshot->pools[i] = draft->pools[i].spec;
+        map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
+    }
+}
+
+static void build_route(struct reader *reader, const struct draft_route *draft,
+                        struct route *route, const struct map *pools)
+{
+    struct share *shares = ARENA_ARRAY(reader->arena, struct share, draft->uses.count);
+    struct match *match = ARENA_NEW(reader->arena, struct match);
+
+    *route = draft->spec;
+    *match = draft->match;
+    route->match = draft->has_match ? match : NULL;
+    route->slow_client = reader->draft->settings.protect.slow_client;
+    route->shares = shares;
+    route->share_count = (unsigned)draft->uses.count;
+    for (unsigned i = 0; i < route->share_count; i++) {
+        shares[i].pool = map_get(pools, draft->uses.items[i].name->text);
+        shares[i].weight = draft->uses.items[i].share;
+        route->share_total += shares[i].weight;
+        CHECK(shares[i].pool);
+    }
+}
+
+/* What an http listener with `to` sends there: all that no route has taken. */
+static void build_last_route(struct reader *reader, const struct draft_listener *listener,
+                             struct route *route, const struct map *pools)
+{
+    struct draft_route last = {.has_match = true};
+    unsigned index = route->index;
+    const struct defaults *defaults = &reader->draft->settings.defaults;
+
+    last.spec.timeouts = defaults->timeouts;
+    last.spec.retries = defaults->retries;
+    last.spec.sizes = defaults->sizes;
+    last.spec.forwarded = defaults->forwarded;
+    last.spec.name = listener->spec.name;
+    last.spec.action = ROUTE_TO_POOL;
+    match_add_listener(reader->arena, &last.match, listener->spec.index);
+    *vec_add(&last.uses, &reader->complaints->arena) = (struct use){listener->to, 1};
+    build_route(reader, &last, route, pools);
+    route->index = index;
+}
+
+static bool has_last_route(const struct draft_listener *listener)
+{
+    return listener->to && listener->spec.kind == LISTENER_HTTP;
+}
+
+static void build_routes(struct reader *reader, struct snapshot *snapshot,
+                         const struct map *pools)
+{
+    struct draft *draft = reader->draft;
+    unsigned count = draft->route_count;
+
+    for (unsigned i = 0; i < draft->listener_count; i++)
+        count += has_last_route(&draft->listeners[i]);
+    snapshot->routes = ARENA_ARRAY(reader->arena, struct route, count);
+    snapshot->route_count = count;
+    for (unsigned i = 0; i < draft->route_count; i++)
+        build_route(reader, &draft->routes[i], &snapshot->routes[i], pools);
+    count = draft->route_count;
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        if (!has_last_route(&draft->listeners[i]))
+            continue;
+        snapshot->routes[count].index = count;
+        build_last_route(reader, &draft->listeners[i], &snapshot->routes[count], pools);
+        count++;
+    }
+}
+
+static void build_listeners(struct reader *reader, struct snapshot *snapshot,
+                            const struct map *pools)
+{
+    struct draft *draft = reader->draft;
+
+    snapshot->listeners =
+        ARENA_ARRAY(reader->arena, struct listener, draft->listener_count);
+    snapshot->listener_count = draft->listener_count;
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        struct listener *listener = &snapshot->listeners[i];
+
+        *listener = draft->listeners[i].spec;
+        listener->timeouts = draft->settings.defaults.timeouts;
+        listener->sizes = draft->settings.defaults.sizes;
+        if (draft->listeners[i].to)
+            listener->to = map_get(pools, draft->listeners[i].to->text);
+        if (listener->kind == LISTENER_HTTP)
+            listener->router =
+                router_new(reader->arena, snapshot->routes, snapshot->route_count, i);
+    }
+}
+
+void resolve_build(struct reader *reader, struct snapshot *snapshot)
+{
+    const struct settings *settings = &reader->draft->settings;
+    const uint64_t seed[2] = {0, 0};
+    struct map pools;
+
+    map_init(&pools, seed);
+    snapshot->runtime = settings->runtime;
+    snapshot->resolvers = settings->resolvers;
+    snapshot->trusted_proxies = settings->trusted.prefixes;
+    snapshot->trusted_proxy_count = settings->trusted.count;
+    snapshot->access_log = settings->logs.access;
+    snapshot->error_log = settings->logs.error;
+    snapshot->metrics = settings->metrics;
+    snapshot->admin = settings->admin;
+    build_pools(reader, snapshot, &pools);
+    build_routes(reader, snapshot, &pools);
+    build_listeners(reader, snapshot, &pools);
+    map_close(&pools);
+}

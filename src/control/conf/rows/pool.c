@@ -1,0 +1,388 @@
+/* The rows of pools: servers, balance, keep-alive, draining. Health is in health.c. */
+#include "base/check.h"
+#include "control/conf/address.h"
+#include "control/conf/draft.h"
+#include "lb/balance.h"
+#include "proto/chars.h"
+
+/* In the order of the reference. The values are not used: balancers are found by name. */
+static const struct conf_choice balance_choices[] = {
+    {"round_robin", 0},
+    {"weighted_round_robin", 0},
+    {"least_connections", 0},
+    {"weighted_least_connections", 0},
+    {"random", 0},
+    {"random_two", 0},
+    {NULL, 0},
+};
+
+static void read_balance(struct reader *reader, const struct conf_row *row,
+                         const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    const struct balancer *balancer;
+
+    if (!node)
+        return;
+    balancer = balancer_find(node->text);
+    if (balancer)
+        *CONF_FIELD(object, row, const struct balancer *) = balancer;
+    else
+        complain_choice(reader, row->name, node, balance_choices);
+}
+
+static const struct conf_form balance_form = {
+    .words = "round_robin, weighted_round_robin, least_connections, "
+             "weighted_least_connections, random or random_two",
+    .schema = "{\"$ref\": \"#/definitions/balance\"}",
+    .read = read_balance,
+};
+
+static void read_server_name(struct reader *reader, const struct conf_row *row,
+                             const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+
+    if (node && name_check(reader, node))
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+}
+
+static const struct conf_form server_name_form = {
+    .words = "a name",
+    .schema = "{\"$ref\": \"#/definitions/name\"}",
+    .read = read_server_name,
+};
+
+static void read_server_address(struct reader *reader, const struct conf_row *row,
+                                const struct pair *pair, void *object)
+{
+    struct server_entry *server = object;
+    const struct node *node = word_wanted(reader, pair);
+
+    if (node && !address_read_server(reader, node, server))
+        server->host = STR_NONE;
+}
+
+static const struct conf_form server_address_form = {
+    .words = "HOST:PORT, [IPV6]:PORT or unix:/path",
+    .schema = "{\"type\": \"string\"}",
+    .read = read_server_address,
+};
+
+const struct conf_row server_rows[] = {
+    {.name = "name",
+     .type = CONF_OWN,
+     CONF_AT(struct server_entry, name),
+     .form = &server_name_form,
+     .doc = "How it is called; without one, its address."},
+    {.name = "address",
+     .type = CONF_OWN,
+     .offset = CONF_NO_FIELD,
+     .flags = CONF_REQUIRED,
+     .form = &server_address_form,
+     .doc = "Where it listens. A host name stands for every address it resolves to."},
+    {.name = "weight",
+     .type = CONF_COUNT,
+     CONF_AT(struct server_entry, weight),
+     .fallback = "1",
+     .max = 1000000,
+     .doc = "Its share, with a balance that uses weights; 0 gets nothing."},
+    {.name = "backup",
+     .type = CONF_FLAG,
+     CONF_AT(struct server_entry, is_backup),
+     .fallback = "false",
+     .doc = "Used only when no other server can be."},
+    {.name = "max_connections",
+     .type = CONF_COUNT,
+     CONF_AT(struct server_entry, max_connections),
+     .fallback = "0",
+     .max = UINT32_MAX,
+     .doc = "Requests in flight at once; 0 is no limit."},
+    {.name = NULL},
+};
+
+struct named_server {
+    str address; /* as it is compared */
+    const struct node *address_node, *name_node;
+};
+
+static void complain_double(struct reader *reader, const char *code, const char *what,
+                            const struct node *node, const struct node *first)
+{
+    complaint_note(complain_value(reader, code, node, what), "first given at %s",
+                   complaint_where(reader->complaints, first->place));
+}
+
+/* The same address, or the same name, twice in a pool. */
+static void check_doubles(struct reader *reader, const struct named_server *servers,
+                          unsigned count)
+{
+    const uint64_t seed[2] = {0, 0};
+    struct map addresses, names;
+
+    map_init(&addresses, seed);
+    map_init(&names, seed);
+    for (unsigned i = 0; i < count; i++) {
+        const struct named_server *server = &servers[i], *first;
+
+        first = server->address.n ? map_get(&addresses, server->address) : NULL;
+        if (first)
+            complain_double(reader, "C035", "is given twice in this pool",
+                            server->address_node, first->address_node);
+        else if (server->address.n)
+            map_put(&addresses, server->address, (void *)server);
+        if (!server->name_node)
+            continue;
+        first = map_get(&names, server->name_node->text);
+        if (first)
+            complain_double(reader, "C038", "names two servers of this pool",
+                            server->name_node, first->name_node);
+        else
+            map_put(&names, server->name_node->text, (void *)server);
+    }
+    map_close(&addresses);
+    map_close(&names);
+}
+
+/* "app.example.com:80" in lower case; IP addresses in their one spelling. */
+static str address_text(struct arena *arena, const struct server_entry *server)
+{
+    char memory[ADDR_TEXT_MOST], *lower;
+    str text;
+
+    if (!server->host.p)
+        return STR_NONE;
+    if (server->addr.family != ADDR_NONE)
+        return arena_copy(arena, addr_print(&server->addr, memory, sizeof memory));
+    text = arena_printf(arena, STR_FMT ":%u", STR_ARG(server->host), server->port);
+    lower = (char *)text.p;
+    for (size_t i = 0; i < text.n; i++)
+        lower[i] = char_lower(lower[i]);
+    return text;
+}
+
+static void read_server(struct reader *reader, struct node *item,
+                        struct server_entry *server, struct named_server *named)
+{
+    struct arena *scratch = &reader->complaints->arena;
+    struct section section = {"servers", NULL, NULL};
+    const struct pair *pair;
+
+    if (!map_wanted(reader, &(struct pair){NULL, item}, server_rows))
+        return;
+    section_read(reader, &section, server_rows, item, server);
+    pair = node_find(item, STR("address"));
+    named->address_node = pair ? pair->value : NULL;
+    named->address = address_text(scratch, server);
+    pair = node_find(item, STR("name"));
+    if (pair && server->name.n)
+        named->name_node = pair->value;
+    if (!server->name.n)
+        server->name = arena_copy(reader->arena, named->address);
+}
+
+static void read_servers(struct reader *reader, const struct conf_row *row,
+                         const struct pair *pair, void *object)
+{
+    struct draft_pool *pool = object;
+    struct node *list = pair->value;
+    struct server_entry fresh = {0}, *servers;
+    struct named_server *named;
+
+    if (!list_wanted(reader, pair))
+        return;
+    if (list->count == 0)
+        complain(reader->complaints, "C013", pair->key->place,
+                 "pool '%s' has no servers: the list is empty",
+                 word_of(reader, pool->key));
+    rows_fill(reader, server_rows, &fresh);
+    servers = ARENA_ARRAY(reader->arena, struct server_entry, list->count);
+    named = ARENA_ARRAY(&reader->complaints->arena, struct named_server, list->count);
+    for (unsigned i = 0; i < list->count; i++) {
+        struct node *item = list->items[i];
+        const struct pair *weight = node_find(item, STR("weight"));
+
+        servers[i] = fresh;
+        read_server(reader, item, &servers[i], &named[i]);
+        if (weight && !pool->first_weight)
+            pool->first_weight = weight->key;
+    }
+    check_doubles(reader, named, list->count);
+    pool->spec.servers = servers;
+    pool->spec.server_count = list->count;
+}
+
+static const struct conf_form servers_form = {
+    .words = "a list of servers",
+    .read = read_servers,
+};
+
+static const struct conf_row keepalive_rows[] = {
+    {.name = "connections",
+     .type = CONF_COUNT,
+     CONF_AT(struct keepalive, connections),
+     .fallback = "128",
+     .max = 1000000,
+     .doc = "Idle connections to servers that a worker keeps; 0 keeps none."},
+    {.name = "idle",
+     .type = CONF_DURATION,
+     CONF_AT(struct keepalive, idle),
+     .fallback = "60s",
+     .min = 1,
+     .max = DURATION_MOST,
+     .doc = "How long one is kept."},
+    {.name = "max_requests",
+     .type = CONF_COUNT,
+     CONF_AT(struct keepalive, max_requests),
+     .fallback = "10000",
+     .min = 1,
+     .max = UINT32_MAX,
+     .doc = "Requests that one connection is used for."},
+    {.name = NULL},
+};
+
+static const struct conf_choice proxy_choices[] = {
+    {"off", PROXY_PROTOCOL_OFF}, {"v2", PROXY_PROTOCOL_V2}, {NULL, 0}};
+static const struct conf_choice then_choices[] = {{"close", 0}, {NULL, 0}};
+
+static const struct conf_row drain_rows[] = {
+    {.name = "timeout",
+     .type = CONF_DURATION,
+     CONF_AT(struct draft_pool, spec.drain_timeout),
+     .fallback = "300s",
+     .max = DURATION_MOST,
+     .doc = "How long what runs on a removed server may go on."},
+    {.name = "then",
+     .type = CONF_CHOICE,
+     .offset = CONF_NO_FIELD,
+     .choices = then_choices,
+     .fallback = "close",
+     .doc = "What happens to the rest."},
+    {.name = NULL},
+};
+
+const struct conf_row pool_rows[] = {
+    {.name = "servers",
+     .type = CONF_LIST,
+     .offset = CONF_NO_FIELD,
+     .flags = CONF_REQUIRED,
+     .rows = server_rows,
+     .form = &servers_form,
+     .doc = "Who serves: addresses, or maps of the settings below."},
+    {.name = "balance",
+     .type = CONF_OWN,
+     CONF_AT(struct draft_pool, spec.balancer),
+     .form = &balance_form,
+     .fallback = "weighted_round_robin",
+     .doc = "How one is chosen."},
+    {.name = "keepalive",
+     .type = CONF_SECTION,
+     CONF_AT(struct draft_pool, spec.keepalive),
+     .rows = keepalive_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "Connections to servers that are used again."},
+    {.name = "health",
+     .type = CONF_SECTION,
+     .offset = 0,
+     .rows = health_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "How it is known whether a server is well: off, a path, or a map."},
+    {.name = "proxy_protocol",
+     .type = CONF_CHOICE,
+     CONF_AT(struct draft_pool, spec.proxy_protocol),
+     .choices = proxy_choices,
+     .fallback = "off",
+     .doc = "Begin each connection with a PROXY header."},
+    {.name = "drain",
+     .type = CONF_SECTION,
+     .offset = 0,
+     .rows = drain_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "How a server leaves."},
+    {.name = NULL},
+};
+
+/* The check must have an answer before the next one is due. */
+static void check_overlap(struct reader *reader, const struct draft_pool *pool)
+{
+    const struct health_check *check = &pool->spec.check;
+    const struct node *node = pool->timeout ? pool->timeout : pool->interval;
+    const char *timeout, *interval;
+
+    if (!check->is_enabled || !node || check->timeout <= check->interval)
+        return;
+    timeout = pool->timeout ? word_of(reader, pool->timeout) : "2s";
+    interval = pool->interval ? word_of(reader, pool->interval) : "5s";
+    complaint_help(
+        complain(reader->complaints, "C040", node->place,
+                 "health timeout (%s) is longer than the interval (%s): checks "
+                 "will overlap",
+                 timeout, interval),
+        "keep timeout below interval; the default is 2s of 5s");
+}
+
+static void check_expect(struct reader *reader, const struct node *pool)
+{
+    const struct pair *pair = node_find(pool, STR("health")), *expect;
+
+    pair = pair ? node_find(pair->value, STR("active")) : NULL;
+    expect = pair ? node_find(pair->value, STR("expect")) : NULL;
+    if (expect && !node_find(pair->value, STR("path")))
+        complaint_help(
+            complain(reader->complaints, "C012", expect->key->place,
+                     "'expect' has nothing to look at: only a connection is made"),
+            "add a 'path' to ask for");
+}
+
+static const struct node *active_word(const struct node *pool, str name)
+{
+    const struct pair *pair = node_find(pool, STR("health"));
+
+    pair = pair ? node_find(pair->value, STR("active")) : NULL;
+    pair = pair ? node_find(pair->value, name) : NULL;
+    return pair && pair->value->kind == NODE_WORD ? pair->value : NULL;
+}
+
+static void read_one(struct reader *reader, const struct conf_row *row,
+                     const struct pair *pair, struct draft_pool *pool)
+{
+    struct section section = {row->name, "pool", pair->key};
+
+    pool->key = pair->key;
+    name_check(reader, pair->key);
+    pool->spec.name = str_keep(reader, pair->key->text);
+    if (!map_wanted(reader, pair, row->rows))
+        return;
+    section_read(reader, &section, row->rows, pair->value, pool);
+    pool->timeout = active_word(pair->value, STR("timeout"));
+    pool->interval = active_word(pair->value, STR("interval"));
+    check_overlap(reader, pool);
+    check_expect(reader, pair->value);
+}
+
+static void read_pools(struct reader *reader, const struct conf_row *row,
+                       const struct pair *pair, void *object)
+{
+    struct draft *draft = reader->draft;
+    struct draft_pool fresh = {0};
+    struct node *map = pair->value;
+
+    draft->has_all_pools = map_wanted(reader, pair, NULL);
+    if (!draft->has_all_pools)
+        return;
+    rows_fill(reader, pool_rows, &fresh);
+    fresh.spec.retries = draft->settings.defaults.retries;
+    fresh.spec.timeouts = draft->settings.defaults.timeouts;
+    draft->pools = ARENA_ARRAY(&reader->complaints->arena, struct draft_pool, map->count);
+    draft->pool_count = map->count;
+    for (unsigned i = 0; i < map->count; i++) {
+        draft->pools[i] = fresh;
+        draft->pools[i].spec.index = i;
+        read_one(reader, row, &map->pairs[i], &draft->pools[i]);
+    }
+}
+
+const struct conf_form pools_form = {
+    .words = "a map of names to pools",
+    .read = read_pools,
+};

@@ -1,0 +1,12 @@
+/* Compiling a template of the file (lb/template.h), with what is wrong at its place. */
+#ifndef CONTROL_CONF_TEMPLATE_READ_H
+#define CONTROL_CONF_TEMPLATE_READ_H
+
+#include "control/conf/schema.h"
+#include "lb/template.h"
+
+/* NULL after a complaint (C029). */
+const struct template *template_read(struct reader *reader, const struct node *node,
+                                     enum template_use use);
+
+#endif

@@ -1,0 +1,44 @@
+/* UTF-8 as far as a configuration needs it: is it right, and how wide is it in characters. */
+#ifndef CONTROL_CONF_UTF8_H
+#define CONTROL_CONF_UTF8_H
+
+#include "base/str.h"
+
+/* Bytes of the character at the front of s (RFC 3629: no surrogates, no overlong forms);
+ * 0 when there is none or it is wrong. */
+static inline size_t utf8_size(str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t size;
+
+    if (s.n == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || s.n < size)
+        return 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return size;
+}
+
+/* How many characters s is wide; a wrong byte counts as one. */
+static inline uint32_t utf8_width(str s)
+{
+    uint32_t width = 0;
+
+    for (size_t at = 0; at < s.n; width++) {
+        size_t size = utf8_size(str_from(s, at));
+
+        at += size ? size : 1;
+    }
+    return width;
+}
+
+#endif

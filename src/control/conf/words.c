@@ -1,0 +1,70 @@
+/* Forms that several tables use: names, plain texts, names of headers. */
+#include "control/conf/draft.h"
+#include "proto/chars.h"
+
+enum { NAME_MOST = 128 };
+
+bool text_is_token(str text)
+{
+    return text.n && scan_class(text.p, text.p + text.n, CHAR_TOKEN) == text.p + text.n;
+}
+
+bool text_has_control(str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+bool name_check(struct reader *reader, const struct node *name)
+{
+    str text = name->text;
+    bool is_right = text.n > 0 && text.n <= NAME_MOST;
+
+    for (size_t i = 0; is_right && i < text.n; i++)
+        is_right = char_is(text.p[i], CHAR_HOST);
+    if (!is_right)
+        complaint_help(complain_value(reader, "C039", name, "is not a name"),
+                       "a name has 1 to %d letters, digits, '-', '_' and '.'", NAME_MOST);
+    return is_right;
+}
+
+static void read_text(struct reader *reader, const struct conf_row *row,
+                      const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+
+    if (node)
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+}
+
+const struct conf_form text_form = {
+    .words = "any text",
+    .schema = "{\"type\": \"string\"}",
+    .read = read_text,
+};
+
+static void read_header_name(struct reader *reader, const struct conf_row *row,
+                             const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    str text;
+
+    if (!node)
+        return;
+    text = word_is_off(node->text) ? STR("") : node->text;
+    if (text.n && !text_is_token(text))
+        complain_value(reader, "C029", node, "is not the name of a header");
+    else
+        *CONF_FIELD(object, row, str) = str_keep(reader, text);
+}
+
+const struct conf_form header_name_form = {
+    .words = "the name of a header, or off",
+    .schema = "{\"anyOf\": [{\"type\": \"string\"}, {\"const\": false}]}",
+    .read = read_header_name,
+};
