@@ -17,6 +17,7 @@ struct server_record {
     struct server_live live; /* what others point to */
     struct list node;        /* pool_record->servers */
     struct pool_record *pool;
+    str key;                 /* in pool_record->by_key */
     struct health_state health;      /* the reason in words, too */
     const struct server_entry *entry; /* in the current snapshot; NULL: removed */
     struct check_outcome last_check; /* valid when checked_at != 0 */
@@ -25,32 +26,42 @@ struct server_record {
     uint64_t good_at;                /* wall ns of the last passed check; 0: never */
     uint64_t checks[2];              /* failed, passed */
     bool is_listed;                  /* seen while the members are being gone through */
+    bool is_watched;                 /* by the prober */
 };
 
 /* Name resolution of one entry that is a host name: control/discovery fills it. */
 struct name_record {
     struct list node; /* pool_record->names */
     str host;
-    uint16_t port;
     struct addr *addrs; /* last good answer, on the heap */
     unsigned addr_count;
-    bool is_known;  /* an answer has come */
-    bool is_listed;
 };
 
 struct pool_record {
     struct pool_live live;
     struct list node;       /* registry->pools */
     struct list servers;    /* struct server_record */
+    struct map by_key;      /* the same, by name and address */
     struct list names;      /* struct name_record */
     const struct pool *pool; /* in the current snapshot; NULL: removed */
-    struct endpoint_set *set; /* the newest */
+    struct endpoint_set *published; /* what workers use or will use next */
+};
+
+struct listener_record {
+    struct listener_live live;
+    struct list node;
+    bool is_current; /* in the current snapshot */
+};
+
+struct route_record {
+    struct route_live live;
+    struct list node;
+    bool is_current;
 };
 
 struct registry {
-    struct list pools;     /* struct pool_record */
-    struct map listeners;  /* name -> struct listener_live */
-    struct map routes;     /* name -> struct route_live */
+    struct list pools, listeners, routes; /* records */
+    struct map pools_by_name, listeners_by_name, routes_by_name;
     unsigned worker_count;
     bool has_begun; /* servers made from now on start as HEALTH_STARTING */
 };
@@ -69,8 +80,21 @@ void registry_attach(struct registry *registry, struct snapshot *snapshot);
 struct endpoint_set *registry_build_set(struct registry *registry,
                                         struct pool_record *pool, uint64_t wall);
 
-/* Frees what was removed and is held by nobody any more. */
+/* Frees a set that all workers have left, with its holds. */
+void registry_free_set(struct endpoint_set *set);
+
+/* Frees what was removed and is held by nobody any more. Only while no snapshot but the
+ * current one is in use: they point to live objects without a hold. */
 void registry_sweep(struct registry *registry);
+
+/* NULL: there is none of that name. */
+struct pool_record *registry_pool(struct registry *registry, str name);
+
+/* The record of a host name among the pool's servers; made where it is new. */
+struct name_record *pool_name(struct pool_record *pool, str host);
+
+/* A new answer for it: the addresses are copied. */
+void name_learn(struct name_record *name, const struct addr *addrs, unsigned count);
 
 /* The record around a live object. */
 static inline struct server_record *record_of(struct server_live *live)

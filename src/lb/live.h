@@ -88,6 +88,7 @@ struct pool_desk {
 
 struct pool_live {
     str name;
+    _Atomic(unsigned) holds; /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
     struct pool_shard *shards; /* [worker] */
@@ -130,6 +131,7 @@ struct route_shard {
 
 struct route_live {
     str name;
+    _Atomic(unsigned) holds;    /* tunnels that came by it */
     struct route_shard *shards; /* [worker] */
 };
 

@@ -113,6 +113,7 @@ struct exchange {
     uint64_t due[DUE_COUNT]; /* monotonic ns; TIMER_NEVER: not waited for */
     struct deferred again;   /* a pump's turn was over */
     uint64_t began, first_byte;
+    uint64_t sent_before; /* bytes that went to the client before this exchange */
     struct arena arena;
     _Alignas(16) char memory[EXCHANGE_MEMORY];
 };

@@ -24,6 +24,7 @@ void link_close(struct link *link)
         take_off_desk(link);
     timer_remove(&worker->engine.loop.timers, &link->timer);
     h1_end_close(&link->back);
+    list_remove(&link->of_worker);
     atomic_fetch_sub_explicit(&link->server->holds, 1, memory_order_release);
     link->magic = 0;
     slab_give(&worker->link_slab, link);
@@ -83,6 +84,7 @@ struct link *link_dial(struct worker *worker, struct server_live *server,
         return NULL;
     }
     h1_end_init(&link->back);
+    list_add(&worker->links, &link->of_worker);
     atomic_fetch_add_explicit(&server->holds, 1, memory_order_relaxed);
     return link;
 }

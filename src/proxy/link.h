@@ -15,7 +15,8 @@ struct exchange;
 enum { LINK_MAGIC = 0x4c494e4b };
 
 struct link {
-    struct list node; /* idle: at the server's desk */
+    struct list node;      /* idle: at the server's desk */
+    struct list of_worker; /* worker->links */
     unsigned magic;
     uint32_t uses;
     struct worker *worker;

@@ -33,6 +33,8 @@ void guest_leave(struct guest *guest)
     worker->session_count--;
     conn_limit_give(worker->conn_limit, &guest->permit);
     door_left(guest->door);
+    if (worker->is_draining && worker->session_count == 0)
+        worker->steward->worker_empty(worker->steward, worker->index);
 }
 
 /* ---- life ---- */

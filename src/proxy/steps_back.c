@@ -184,7 +184,7 @@ static void note_connect_failure(struct exchange *x, enum err why)
     unsigned failures =
         1 + atomic_fetch_add_explicit(&server->connect_failures, 1, memory_order_relaxed);
 
-    if (failures >= x->pool->check.unhealthy_after)
+    if (failures % x->pool->check.unhealthy_after == 0)
         x->worker->steward->server_fails(x->worker->steward, server, why);
 }
 

@@ -294,10 +294,15 @@ enum flow step_finish(struct exchange *x)
 
     count(x);
     if (x->worker->access_log)
-        access_log_exchange(x->worker, x);
+        access_log_exchange(x->worker, x, x->request.bytes + x->upload.passed,
+                            session->front.conn.sent - x->sent_before);
     attempt_end(x, is_link_clean(x));
     if (x->flags & EXCHANGE_COUNTED)
         atomic_fetch_sub_explicit(&x->pool->live->in_flight, 1, memory_order_release);
+    if (!x->snapshot) { /* it was a tunnel and held these itself */
+        atomic_fetch_sub_explicit(&x->route->live->holds, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&x->pool->live->holds, 1, memory_order_release);
+    }
     exchange_free(x);
     session_exchange_done(session, after);
     return FLOW_END;

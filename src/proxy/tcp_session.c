@@ -92,9 +92,10 @@ static void connect_failed(struct tcp_session *session, enum err why)
                                                            : FAILURE_CONNECT_ERROR;
 
         counter_add(&server->shards[worker->index].failures[failure], 1);
-        if (1 + atomic_fetch_add_explicit(&server->connect_failures, 1,
-                                          memory_order_relaxed) >=
-            pool->check.unhealthy_after)
+        if ((1 + atomic_fetch_add_explicit(&server->connect_failures, 1,
+                                           memory_order_relaxed)) %
+                pool->check.unhealthy_after ==
+            0)
             worker->steward->server_fails(worker->steward, server, why);
     }
     give_target_back(session);

@@ -20,6 +20,28 @@ static struct chunk *take_input(struct h1_end *h1)
     return chunk;
 }
 
+/*
+ * What the end of the tunnel needs of the configuration, copied, with names that live as
+ * long as the live objects, which are held. Then the snapshot may go.
+ */
+static void leave_snapshot(struct exchange *x)
+{
+    struct listener *listener = ARENA_NEW(&x->arena, struct listener);
+    struct route *route = ARENA_NEW(&x->arena, struct route);
+    struct pool *pool = ARENA_NEW(&x->arena, struct pool);
+
+    *listener = (struct listener){.name = x->session->guest.door->live->name};
+    *route = (struct route){.name = x->route->live->name, .live = x->route->live};
+    *pool = (struct pool){.name = x->pool->live->name, .live = x->pool->live};
+    atomic_fetch_add_explicit(&route->live->holds, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->live->holds, 1, memory_order_relaxed);
+    x->listener = listener;
+    x->route = route;
+    x->pool = pool;
+    worker_unpin(x->worker, x->snapshot);
+    x->snapshot = NULL;
+}
+
 static void tunnel_done(struct relay *relay)
 {
     struct exchange *x = relay->owner;
@@ -53,5 +75,6 @@ enum flow tunnel_begin(struct exchange *x)
     x->relay = relay_new(x->worker, &front->conn, &back->conn, x->route->timeouts.tunnel,
                          tunnel_done, x);
     relay_begin(x->relay, from_client, take_input(back));
+    leave_snapshot(x);
     return FLOW_END;
 }

@@ -60,6 +60,7 @@ enum err worker_init(struct worker *worker, unsigned index, struct snapshot *sna
     worker->steward = steward;
     list_init(&worker->doors);
     list_init(&worker->sessions);
+    list_init(&worker->links);
     slab_init(&worker->session_slab, "sessions", sizeof(struct session));
     slab_init(&worker->exchange_slab, "exchanges", sizeof(struct exchange));
     slab_init(&worker->link_slab, "links", sizeof(struct link));
@@ -163,6 +164,8 @@ void worker_drain(struct worker *worker)
         if (guest->kind == SESSION_HTTP)
             session_drain(container_of(guest, struct session, guest));
     }
+    if (worker->session_count == 0)
+        worker->steward->worker_empty(worker->steward, worker->index);
 }
 
 void worker_cut(struct worker *worker)
@@ -179,4 +182,6 @@ void worker_cut(struct worker *worker)
         else
             tcp_session_cut(container_of(guest, struct tcp_session, guest));
     }
+    while (!list_is_empty(&worker->links))
+        link_close(list_entry(worker->links.next, struct link, of_worker));
 }

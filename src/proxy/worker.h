@@ -23,6 +23,8 @@ struct steward_desk {
     /* A worker has no exchange on this old snapshot any more. */
     void (*snapshot_left)(struct steward_desk *desk, struct snapshot *snapshot,
                           unsigned worker);
+    /* A draining worker's last session has ended. */
+    void (*worker_empty)(struct steward_desk *desk, unsigned worker);
 };
 
 enum { WORKER_MAGIC = 0x574f524b };
@@ -35,6 +37,7 @@ struct worker {
     struct snapshot *snapshot; /* what new work starts under */
     struct list doors;         /* struct door */
     struct list sessions;      /* struct session, tcp ones too */
+    struct list links;         /* every struct link, idle or not */
     struct slab session_slab, exchange_slab, link_slab, relay_slab, tcp_slab;
     struct pattern_scratch patterns;
     struct conn_limit *conn_limit; /* the process's */

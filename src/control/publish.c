@@ -1,0 +1,251 @@
+/* One struct for each kind of mail; each frees itself where it ends. */
+#include "control/publish.h"
+
+#include "base/check.h"
+#include "proxy/door.h"
+#include "proxy/link.h"
+
+#include <stdlib.h>
+
+static void *new_mail(size_t size)
+{
+    void *mail = calloc(1, size);
+
+    CHECK(mail != NULL);
+    return mail;
+}
+
+static void post_home(struct steward *steward, struct mail *mail, mail_fn *open)
+{
+    mail->open = open;
+    mailbox_post(&steward->engine.loop.mailbox, mail);
+}
+
+static void post_to(struct worker *worker, struct mail *mail, mail_fn *open)
+{
+    mail->open = open;
+    mailbox_post(&worker->engine.loop.mailbox, mail);
+}
+
+/* ---- endpoint sets ---- */
+
+/* A set on its way out: freed when the last worker has left it. */
+struct old_set {
+    struct endpoint_set *set;
+    unsigned left;
+};
+
+struct set_mail {
+    struct mail mail;
+    struct steward *steward;
+    struct worker *worker;
+    struct pool_live *pool;
+    struct endpoint_set *set;
+    char *scratch;
+    struct old_set *old; /* NULL: there was none */
+    char *old_scratch;
+};
+
+static char *new_scratch(const struct endpoint_set *set)
+{
+    size_t size = (set->scratch_size + 2 * CACHE_LINE) & ~(size_t)(CACHE_LINE - 1);
+    char *scratch = aligned_alloc(CACHE_LINE, size);
+
+    CHECK(scratch != NULL);
+    return scratch;
+}
+
+static void set_was_left(struct mail *mail)
+{
+    struct set_mail *left = container_of(mail, struct set_mail, mail);
+    struct old_set *old = left->old;
+
+    if (old && ++old->left == left->steward->worker_count) {
+        registry_free_set(old->set);
+        free(old);
+    }
+    free(left->old_scratch);
+    free(left);
+}
+
+static void use_set(struct set_mail *mail)
+{
+    struct pool_desk *desk = &mail->pool->desks[mail->worker->index];
+
+    mail->old_scratch = desk->scratch;
+    desk->set = mail->set;
+    desk->scratch = mail->scratch;
+    endpoint_set_scratch_start(mail->set, mail->scratch, &mail->worker->engine.rand);
+}
+
+static void set_arrived(struct mail *mail)
+{
+    struct set_mail *arrived = container_of(mail, struct set_mail, mail);
+
+    use_set(arrived);
+    post_home(arrived->steward, mail, set_was_left);
+}
+
+void publish_set(struct steward *steward, struct pool_record *pool,
+                 struct endpoint_set *set)
+{
+    struct old_set *old = NULL;
+
+    if (pool->published) {
+        old = new_mail(sizeof *old);
+        old->set = pool->published;
+    }
+    pool->published = set;
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct set_mail *mail = new_mail(sizeof *mail);
+
+        *mail = (struct set_mail){.steward = steward,
+                                  .worker = &steward->workers[i],
+                                  .pool = &pool->live,
+                                  .set = set,
+                                  .scratch = new_scratch(set),
+                                  .old = old};
+        if (steward->is_running) {
+            post_to(mail->worker, &mail->mail, set_arrived);
+        } else {
+            use_set(mail);
+            set_was_left(&mail->mail);
+        }
+    }
+}
+
+/* ---- snapshots ---- */
+
+struct adopt_mail {
+    struct mail mail;
+    struct steward *steward;
+    struct worker *worker;
+    struct generation *generation;
+    unsigned failed; /* doors that would not open */
+    unsigned port_count;
+    struct new_port ports[];
+};
+
+static void was_adopted(struct mail *mail)
+{
+    struct adopt_mail *adopted = container_of(mail, struct adopt_mail, mail);
+    struct generation *generation = adopted->generation;
+
+    generation->failed_doors += adopted->failed;
+    if (++generation->adopted == adopted->steward->worker_count)
+        steward_all_adopted(adopted->steward, generation);
+    free(adopted);
+}
+
+static void open_doors(struct adopt_mail *mail)
+{
+    for (unsigned i = 0; i < mail->port_count; i++) {
+        const struct new_port *port = &mail->ports[i];
+        int fd = port->fds[mail->worker->index];
+
+        if (door_open(mail->worker, port->listener, &port->addr, fd,
+                      port->addr.family == ADDR_UNIX)) {
+            sys_close(fd);
+            mail->failed++;
+        }
+    }
+}
+
+static void snapshot_arrived(struct mail *mail)
+{
+    struct adopt_mail *arrived = container_of(mail, struct adopt_mail, mail);
+
+    if (arrived->worker->snapshot != arrived->generation->snapshot)
+        worker_adopt(arrived->worker, arrived->generation->snapshot);
+    open_doors(arrived);
+    post_home(arrived->steward, mail, was_adopted);
+}
+
+void publish_snapshot(struct steward *steward, struct generation *generation,
+                      const struct new_port *ports, unsigned port_count)
+{
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct adopt_mail *mail =
+            new_mail(sizeof *mail + port_count * sizeof(struct new_port));
+
+        mail->steward = steward;
+        mail->worker = &steward->workers[i];
+        mail->generation = generation;
+        mail->port_count = port_count;
+        if (port_count)
+            memcpy(mail->ports, ports, port_count * sizeof *ports);
+        post_to(mail->worker, &mail->mail, snapshot_arrived);
+    }
+}
+
+/* ---- removed servers ---- */
+
+struct links_mail {
+    struct mail mail;
+    struct worker *worker;
+    struct server_live *server; /* held */
+};
+
+static void close_links(struct mail *mail)
+{
+    struct links_mail *links = container_of(mail, struct links_mail, mail);
+
+    link_close_idle(links->worker, links->server);
+    atomic_fetch_sub_explicit(&links->server->holds, 1, memory_order_release);
+    free(links);
+}
+
+void publish_idle_links_end(struct steward *steward, struct server_record *server)
+{
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct links_mail *mail = new_mail(sizeof *mail);
+
+        mail->worker = &steward->workers[i];
+        mail->server = &server->live;
+        atomic_fetch_add_explicit(&server->live.holds, 1, memory_order_relaxed);
+        post_to(mail->worker, &mail->mail, close_links);
+    }
+}
+
+/* ---- the end ---- */
+
+struct end_mail {
+    struct mail mail;
+    struct worker *worker;
+    bool stops;
+};
+
+static void end_arrived(struct mail *mail)
+{
+    struct end_mail *end = container_of(mail, struct end_mail, mail);
+    struct worker *worker = end->worker;
+
+    if (!end->stops) {
+        worker_drain(worker);
+    } else {
+        worker_cut(worker);
+        loop_stop(&worker->engine.loop);
+    }
+    free(end);
+}
+
+static void publish_end(struct steward *steward, bool stops)
+{
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct end_mail *mail = new_mail(sizeof *mail);
+
+        mail->worker = &steward->workers[i];
+        mail->stops = stops;
+        post_to(mail->worker, &mail->mail, end_arrived);
+    }
+}
+
+void publish_drain(struct steward *steward)
+{
+    publish_end(steward, false);
+}
+
+void publish_stop(struct steward *steward)
+{
+    publish_end(steward, true);
+}

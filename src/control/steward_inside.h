@@ -1,0 +1,115 @@
+/*
+ * The steward as its own files see it: steward.c (life), reload.c (from text to a
+ * published snapshot), publish.c (mail to workers), wellness.c (who is well), and the
+ * house that the admin server looks into (house.c). Nobody else includes this.
+ */
+#ifndef CONTROL_STEWARD_INSIDE_H
+#define CONTROL_STEWARD_INSIDE_H
+
+#include "control/admin.h"
+#include "control/carry.h"
+#include "control/discovery/dns.h"
+#include "control/probe/prober.h"
+#include "control/steward.h"
+#include "io/event_log.h"
+#include "proxy/access_log.h"
+#include "proxy/worker.h"
+
+struct new_port; /* control/publish.h */
+
+/* A snapshot in use. Only the newest is given to new work. */
+struct generation {
+    struct list node; /* steward->generations, oldest first */
+    struct snapshot *snapshot;
+    unsigned adopted, left; /* by how many workers */
+    unsigned failed_doors;
+    struct admin_request *asked; /* who waits for it to be adopted */
+    struct new_port *ports;      /* being opened */
+    unsigned port_count;
+};
+
+/* What came of the reloads. */
+struct reload_account {
+    uint64_t succeeded, failed;
+    bool last_was_good;
+    uint64_t last_at; /* wall ns */
+};
+
+enum { STEWARD_MAGIC = 0x53545744 };
+
+/* Rule zero: the steward joins all parts of the control side, each a struct of its own. */
+struct steward {
+    unsigned magic;
+    struct engine engine;
+    struct steward_desk desk; /* what workers call */
+    struct steward_options options;
+    struct registry registry;
+    struct worker *workers;
+    struct access_log *access_logs; /* [worker] */
+    unsigned worker_count;
+    unsigned empty_count; /* workers that have drained */
+    bool is_running;      /* the workers' threads are */
+    bool is_draining;
+    bool is_stopped;
+    struct list generations;
+    struct snapshot *current;
+    uint64_t next_number;
+    struct conn_limit conn_limit;
+    struct log_writer log_writer;
+    struct event_log events;
+    struct prober *prober;
+    struct dns_watch *names;
+    struct admin *admin;
+    struct watch signals;
+    struct timer housekeeping, drain_end;
+    struct reload_account reloads;
+    uint64_t started; /* wall ns */
+};
+
+/* ---- steward.c ---- */
+
+/* Before the workers' threads run: gives them their first snapshot. Then nothing. */
+void steward_give_workers(struct steward *steward, struct snapshot *snapshot);
+
+/* Frees snapshots, endpoint sets and live objects that nobody uses any more. */
+void steward_sweep(struct steward *steward);
+
+/* ---- reload.c ---- */
+
+/* Publishes what conf_load gave. ERR_OK: it is being adopted. Otherwise nothing has
+ * changed, the snapshot is freed, and `why` says what is in the way. */
+MUST_CHECK enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
+                                   struct admin_request *asked, struct scroll *why);
+
+/* Reads the configuration anew; answers `asked` (NULL: a signal) now or when adopted. */
+void reload_run(struct steward *steward, struct admin_request *asked);
+
+/* Called by publish.c when all workers have adopted; by mail when they have left. */
+void steward_all_adopted(struct steward *steward, struct generation *generation);
+void steward_snapshot_left(struct steward_desk *desk, struct snapshot *snapshot,
+                           unsigned worker);
+
+/* A pool's members may have changed: builds and publishes its set, watches its servers. */
+void reload_members(struct steward *steward, struct pool_record *pool);
+
+/* ---- wellness.c ---- */
+
+/* Mail from the prober: struct probe_report. */
+void wellness_report(struct mail *mail);
+
+/* Called on a worker's thread. */
+void wellness_server_fails(struct steward_desk *desk, struct server_live *server,
+                           enum err why);
+
+/* Begins or changes or ends the watching of all servers of a pool. */
+void wellness_watch(struct steward *steward, struct pool_record *pool);
+
+/* dns_changed_fn. */
+void wellness_names_changed(void *owner, str pool, str host, const struct addr *addrs,
+                            unsigned count, str why);
+
+/* ---- house.c ---- */
+
+struct admin_house steward_house(struct steward *steward);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * Who is well: outcomes of checks, runs of connect failures and changed names come in
+ * here, on the steward's thread; states go out as one atomic word per server, and as
+ * events with their reason in words.
+ */
+#include "base/check.h"
+#include "control/publish.h"
+
+#include <stdlib.h>
+
+static void tell(struct steward *steward, const struct server_record *record)
+{
+    enum health health = record->health.health;
+    char memory[ADDR_TEXT_MOST];
+    enum log_level level = health_is_usable(health) ? LOG_INFO : LOG_WARN;
+
+    EVENT(&steward->events, level, "server changed its state",
+          {"pool", record->live.pool_name}, {"server", record->live.name},
+          {"address", addr_print(&record->live.addr, memory, sizeof memory)},
+          {"state", str_of(health_text(health))},
+          {"reason", health_reason(&record->health)});
+}
+
+/* Workers see the new state from now on. */
+static void publish_health(struct steward *steward, struct server_record *record)
+{
+    atomic_store_explicit(&record->live.health, record->health.health,
+                          memory_order_release);
+    record->changed_at = sys_wall();
+    tell(steward, record);
+}
+
+/* ---- checks ---- */
+
+static void record_outcome(struct steward *steward, struct server_record *record,
+                           const struct check_outcome *outcome)
+{
+    const struct health_check *check = &record->pool->pool->check;
+    bool has_passed = outcome->result == CHECK_PASSED;
+
+    record->last_check = *outcome;
+    record->checked_at = sys_wall();
+    record->checks[has_passed]++;
+    if (has_passed)
+        record->good_at = record->checked_at;
+    if (health_record(&record->health, check, outcome))
+        publish_health(steward, record);
+}
+
+void wellness_report(struct mail *mail)
+{
+    struct probe_report *report = container_of(mail, struct probe_report, mail);
+    struct steward *steward = report->owner;
+    struct server_record *record = record_of(report->server);
+
+    CHECK_MAGIC(steward, STEWARD_MAGIC);
+    if (report->is_farewell)
+        record->is_watched = false;
+    else if (record->entry && record->pool->pool)
+        record_outcome(steward, record, &report->outcome);
+    free(report);
+}
+
+static void watch_server(struct steward *steward, struct server_record *record)
+{
+    const struct pool *pool = record->pool->pool;
+    struct probe_target target;
+    bool is_wanted = record->entry && pool && pool->check.is_enabled &&
+                     record->live.addr.family != ADDR_NONE;
+
+    if (is_wanted) {
+        target = (struct probe_target){
+            .server = &record->live,
+            .check = pool->check,
+            .proxy_protocol = pool->proxy_protocol,
+        };
+        record->is_watched = true;
+        prober_watch(steward->prober, &target);
+    } else if (record->is_watched) {
+        prober_forget(steward->prober, &record->live);
+    }
+}
+
+void wellness_watch(struct steward *steward, struct pool_record *pool)
+{
+    list_each(node, &pool->servers)
+    {
+        struct server_record *record = list_entry(node, struct server_record, node);
+
+        if (pool->pool && record->entry && record->live.addr.family != ADDR_NONE &&
+            health_check_changed(&record->health, &pool->pool->check))
+            publish_health(steward, record);
+        watch_server(steward, record);
+        if (!record->entry)
+            publish_idle_links_end(steward, record);
+    }
+}
+
+/* ---- connect failures ---- */
+
+struct failure_mail {
+    struct mail mail;
+    struct steward *steward;
+    struct server_live *server; /* held */
+    enum err why;
+};
+
+static void failure_arrived(struct mail *mail)
+{
+    struct failure_mail *failure = container_of(mail, struct failure_mail, mail);
+    struct server_record *record = record_of(failure->server);
+    unsigned failures =
+        atomic_load_explicit(&record->live.connect_failures, memory_order_relaxed);
+
+    if (record->entry && record->pool->pool &&
+        health_record_connects(&record->health, &record->pool->pool->check, failures,
+                               failure->why)) {
+        atomic_store_explicit(&record->live.connect_failures, 0, memory_order_relaxed);
+        publish_health(failure->steward, record);
+    }
+    atomic_fetch_sub_explicit(&failure->server->holds, 1, memory_order_release);
+    free(failure);
+}
+
+void wellness_server_fails(struct steward_desk *desk, struct server_live *server,
+                           enum err why)
+{
+    struct steward *steward = container_of(desk, struct steward, desk);
+    struct failure_mail *mail = calloc(1, sizeof *mail);
+
+    CHECK(mail != NULL);
+    mail->mail.open = failure_arrived;
+    mail->steward = steward;
+    mail->server = server;
+    mail->why = why;
+    atomic_fetch_add_explicit(&server->holds, 1, memory_order_relaxed);
+    mailbox_post(desk->mailbox, &mail->mail);
+}
+
+/* ---- names ---- */
+
+void wellness_names_changed(void *owner, str pool_name_text, str host,
+                            const struct addr *addrs, unsigned count, str why)
+{
+    struct steward *steward = owner;
+    struct pool_record *pool = registry_pool(&steward->registry, pool_name_text);
+
+    CHECK_MAGIC(steward, STEWARD_MAGIC);
+    if (!pool || !pool->pool)
+        return;
+    name_learn(pool_name(pool, host), addrs, count);
+    if (count == 0)
+        EVENT(&steward->events, LOG_WARN, "name has no address", {"pool", pool->live.name},
+              {"host", host}, {"reason", why});
+    else
+        EVENT(&steward->events, LOG_INFO, "name has changed its addresses",
+              {"pool", pool->live.name}, {"host", host});
+    reload_members(steward, pool);
+}

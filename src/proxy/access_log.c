@@ -1,0 +1,416 @@
+/*
+ * Every request pays for its line, so the writing is plain: constant keys, names of the
+ * configuration as they are (they hold letters, digits, '-', '_' and '.'), one escaping
+ * copy of each text of the client's, and the second's date made once a second.
+ */
+#include "proxy/access_log.h"
+
+#include "proxy/line_pen.h"
+
+/* The most that is kept of texts of others, in bytes. */
+struct cut {
+    size_t id, path, query, host, referer, agent;
+};
+
+static const struct cut usual = {128, 4096, 4096, 256, 2048, 1024};
+static const struct cut meagre = {128, 512, 512, 256, 256, 256}; /* fits in any case */
+
+/* All that is not the client's: keys, names, numbers, addresses. */
+enum { LINE_FRAME = 4096 };
+
+void access_log_init(struct access_log *log, struct log_ring *ring)
+{
+    *log = (struct access_log){.ring = ring, .second = UINT64_MAX};
+}
+
+/* ---- times ---- */
+
+static void make_second(struct access_log *log, uint64_t second)
+{
+    struct text iso = text_in(log->iso, sizeof log->iso);
+    struct text clf = text_in(log->clf, sizeof log->clf);
+    struct log_date date = log_date_of(second);
+    str month = log_month_text(date.month);
+
+    log_add_second(&iso, second);
+    text_format(&clf, "%02u/" STR_FMT "/%04u:%02u:%02u:%02u +0000", date.day,
+                STR_ARG(month), date.year, date.hour, date.minute, date.second);
+    log->second = second;
+}
+
+/* The rest of the second, in nanoseconds; log->iso and ->clf then hold the second. */
+static unsigned learn_time(struct access_log *log, uint64_t wall)
+{
+    uint64_t second = wall / 1000000000;
+
+    if (unlikely(second != log->second))
+        make_second(log, second);
+    return (unsigned)(wall - second * 1000000000);
+}
+
+static uint64_t since(uint64_t from, uint64_t to)
+{
+    return to > from ? to - from : 0;
+}
+
+/* ---- fields ---- */
+
+/* ,"key":12 */
+#define ADD_U64(p, key, value) pen_u64(pen_text((p), ",\"" key "\":"), (value))
+
+/* ,"key":0.000123 */
+#define ADD_SECONDS(p, key, ns) pen_seconds(pen_text((p), ",\"" key "\":"), (ns))
+
+/* ,"key":"value" where nothing in the value needs an escape. */
+#define ADD_PLAIN(p, key, value) \
+    pen_char(pen_str(pen_text((p), ",\"" key "\":\""), (value)), '"')
+
+/* The same for a text of somebody else's; left out when it is empty. */
+#define ADD_FOREIGN(p, key, value) \
+    ((value).n ? pen_json(pen_text((p), ",\"" key "\":"), (value)) : (p))
+
+static char *add_time(char *p, struct access_log *log, uint64_t wall)
+{
+    unsigned rest = learn_time(log, wall);
+
+    p = pen_text(p, "{\"time\":\"");
+    p = (char *)memcpy(p, log->iso, 19) + 19;
+    p = pen_char(p, '.');
+    p = pen_six(p, rest / 1000);
+    p = pen_text(p, "Z\"");
+    return p;
+}
+
+static char *add_server(char *p, const struct server_live *server)
+{
+    char memory[ADDR_TEXT_MOST];
+
+    if (!server)
+        return p;
+    p = ADD_FOREIGN(p, "server", server->name);
+    if (likely(server->addr_text.n && server->addr.family != ADDR_UNIX))
+        p = ADD_PLAIN(p, "server_addr", server->addr_text);
+    else
+        p = ADD_FOREIGN(p, "server_addr",
+                        addr_print(&server->addr, memory, sizeof memory));
+    return p;
+}
+
+static char *add_cause(char *p, enum cause cause)
+{
+    if (likely(cause == CAUSE_OK))
+        p = pen_text(p, ",\"cause\":\"ok\"");
+    else
+        p = ADD_PLAIN(p, "cause", str_of(cause_text(cause)));
+    return p;
+}
+
+/* ---- exchanges ---- */
+
+/* What the log wants to know of an exchange and has to look for. */
+struct seen {
+    const struct server_live *server;
+    str id, method, path, query, host, referer, agent;
+    uint64_t bytes_in, bytes_out;
+};
+
+/* Who answered, or whom we tried last. */
+static const struct server_live *server_of(const struct exchange *x)
+{
+    unsigned last = x->tries < TRIED_MOST ? x->tries : TRIED_MOST;
+
+    return x->attempt.server ? x->attempt.server : last ? x->tried[last - 1] : NULL;
+}
+
+/* As the client sent them, whatever was edited since. */
+static void find_fields(const struct head *head, struct seen *seen)
+{
+    for (unsigned i = head->field_count; i-- > 0;) {
+        const struct field *field = &head->fields[i];
+
+        if (field->known == NAME_USER_AGENT)
+            seen->agent = field->value;
+        else if (field->known == NAME_REFERER)
+            seen->referer = field->value;
+    }
+}
+
+static void look(const struct exchange *x, struct seen *seen)
+{
+    const struct head *head = &x->request;
+
+    seen->server = server_of(x);
+    seen->id = x->request_id;
+    if (!x->facts.head) /* refused: its head was never whole */
+        return;
+    seen->method = head->method_text;
+    seen->path = x->facts.path.n ? x->facts.path : head->path;
+    seen->query = head->query;
+    seen->host = x->facts.host.n ? x->facts.host : head->authority;
+    find_fields(head, seen);
+}
+
+static void cut_down(struct seen *seen, const struct cut *cut)
+{
+    seen->id = str_upto(seen->id, cut->id);
+    seen->path = str_upto(seen->path, cut->path);
+    seen->query = str_upto(seen->query, cut->query);
+    seen->host = str_upto(seen->host, cut->host);
+    seen->referer = str_upto(seen->referer, cut->referer);
+    seen->agent = str_upto(seen->agent, cut->agent);
+}
+
+/* Bytes that the line may take, whatever must be escaped. */
+static size_t room_for(const struct seen *seen)
+{
+    return LINE_FRAME + PEN_SLACK +
+           PEN_ESCAPED * (seen->id.n + seen->path.n + seen->query.n + seen->host.n +
+                          seen->referer.n + seen->agent.n);
+}
+
+static str peer_text(const struct exchange *x)
+{
+    return (str){x->session->peer_text, x->session->peer_text_n};
+}
+
+static char *add_client(char *p, const struct exchange *x)
+{
+    str peer = peer_text(x);
+
+    if (likely(!x->client_text.n || x->client_text.p == peer.p)) {
+        if (!peer.n) /* a unix socket */
+            return p;
+        p = ADD_PLAIN(p, "client_ip", peer);
+        p = ADD_U64(p, "client_port", x->session->peer_port);
+        return p;
+    }
+    p = ADD_FOREIGN(p, "client_ip", x->client_text);
+    if (x->client.port)
+        p = ADD_U64(p, "client_port", x->client.port);
+    p = ADD_FOREIGN(p, "peer_ip", peer);
+    return p;
+}
+
+static char *add_names(char *p, const struct exchange *x)
+{
+    if (x->listener)
+        p = ADD_PLAIN(p, "listener", x->listener->name);
+    if (x->route)
+        p = ADD_PLAIN(p, "route", x->route->name);
+    if (x->pool)
+        p = ADD_PLAIN(p, "pool", x->pool->name);
+    return p;
+}
+
+static char *add_times(char *p, const struct exchange *x, uint64_t now)
+{
+    const struct attempt *attempt = &x->attempt;
+
+    p = ADD_SECONDS(p, "t_total", since(x->began, now));
+    if (attempt->server && !attempt->is_reused && attempt->connected)
+        p = ADD_SECONDS(p, "t_connect", since(attempt->began, attempt->connected));
+    if (x->first_byte) {
+        p = ADD_SECONDS(p, "t_first_byte", since(x->began, x->first_byte));
+        p = ADD_SECONDS(p, "t_transfer", since(x->first_byte, now));
+    }
+    return p;
+}
+
+static char *add_request(char *p, const struct exchange *x, const struct seen *seen)
+{
+    if (!seen->method.n)
+        return p;
+    p = ADD_PLAIN(p, "method", seen->method); /* a token has nothing to escape */
+    p = pen_text(p, ",\"scheme\":\"http\"");
+    p = ADD_FOREIGN(p, "host", seen->host);
+    p = ADD_FOREIGN(p, "path", seen->path);
+    p = ADD_FOREIGN(p, "query", seen->query);
+    if (unlikely(x->request.flags & HEAD_HTTP10))
+        p = pen_text(p, ",\"protocol\":\"HTTP/1.0\"");
+    else
+        p = pen_text(p, ",\"protocol\":\"HTTP/1.1\"");
+    return p;
+}
+
+static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
+                      uint64_t now)
+{
+    if (likely(seen->id.n && !(x->flags & EXCHANGE_TRUSTED))) /* of our own making */
+        p = ADD_PLAIN(p, "id", seen->id);
+    else
+        p = ADD_FOREIGN(p, "id", seen->id);
+    p = add_names(p, x);
+    p = add_server(p, seen->server);
+    p = add_client(p, x);
+    p = add_request(p, x, seen);
+    if (x->flags & EXCHANGE_HEAD_SENT)
+        p = ADD_U64(p, "status", x->response.status);
+    p = add_cause(p, x->cause);
+    p = ADD_U64(p, "bytes_in", seen->bytes_in);
+    p = ADD_U64(p, "bytes_out", seen->bytes_out);
+    p = ADD_FOREIGN(p, "referer", seen->referer);
+    p = ADD_FOREIGN(p, "user_agent", seen->agent);
+    p = add_times(p, x, now);
+    if (x->tries > 1)
+        p = ADD_U64(p, "retries", x->tries - 1);
+    p = ADD_U64(p, "conn_requests", x->session->requests);
+    if (x->attempt.server && x->attempt.is_reused)
+        p = pen_text(p, ",\"upstream_reused\":true");
+    else if (x->attempt.server)
+        p = pen_text(p, ",\"upstream_reused\":false");
+    p = pen_text(p, "}\n");
+    return p;
+}
+
+/* "-" where there is nothing. */
+static char *add_or_dash(char *p, str value)
+{
+    if (value.n)
+        p = pen_quoted(p, value);
+    else
+        p = pen_text(p, "\"-\"");
+    return p;
+}
+
+static char *add_request_line(char *p, const struct exchange *x, const struct seen *seen)
+{
+    if (!seen->method.n) {
+        p = pen_text(p, "\"-\" ");
+        return p;
+    }
+    p = pen_char(p, '"');
+    p = pen_str(p, seen->method);
+    p = pen_char(p, ' ');
+    p = pen_escaped(p, seen->path);
+    if (seen->query.n) {
+        p = pen_char(p, '?');
+        p = pen_escaped(p, seen->query);
+    }
+    p = pen_str(p, x->request.flags & HEAD_HTTP10 ? STR(" HTTP/1.0\" ")
+                                                  : STR(" HTTP/1.1\" "));
+    return p;
+}
+
+static char *add_combined_front(char *p, const struct access_log *log, str client)
+{
+    p = pen_str(p, client.n ? client : STR("-"));
+    p = pen_text(p, " - - [");
+    p = pen_str(p, (str){log->clf, sizeof log->clf - 1});
+    p = pen_text(p, "] ");
+    return p;
+}
+
+static char *add_combined(char *p, const struct access_log *log, const struct exchange *x,
+                          const struct seen *seen)
+{
+    p = add_combined_front(p, log, x->client_text.n ? x->client_text : peer_text(x));
+    p = add_request_line(p, x, seen);
+    if (x->flags & EXCHANGE_HEAD_SENT)
+        p = pen_u64(p, x->response.status);
+    else /* readers of this form want a number: what nginx has for a client that left */
+        p = pen_str(p, x->cause == CAUSE_CLIENT_CLOSED ? STR("499") : STR("000"));
+    p = pen_char(p, ' ');
+    p = pen_u64(p, seen->bytes_out);
+    p = pen_char(p, ' ');
+    p = add_or_dash(p, seen->referer);
+    p = pen_char(p, ' ');
+    p = add_or_dash(p, seen->agent);
+    p = pen_char(p, '\n');
+    return p;
+}
+
+void access_log_exchange(struct worker *worker, const struct exchange *x,
+                         uint64_t bytes_in, uint64_t bytes_out)
+{
+    struct access_log *log = worker->access_log;
+    const struct log_settings *settings = &worker->snapshot->access_log;
+    struct seen seen = {.bytes_in = bytes_in, .bytes_out = bytes_out};
+    char *p;
+    char *memory;
+
+    if (!log || !settings->is_enabled)
+        return;
+    look(x, &seen);
+    cut_down(&seen, &usual);
+    if (unlikely(room_for(&seen) > LOG_LINE_MOST))
+        cut_down(&seen, &meagre);
+    p = memory = log_ring_reserve(log->ring, room_for(&seen));
+    if (unlikely(!memory))
+        return;
+    if (settings->format == LOG_COMBINED) {
+        learn_time(log, worker_wall(worker));
+        p = add_combined(p, log, x, &seen);
+    } else {
+        p = add_time(p, log, worker_wall(worker));
+        p = add_json(p, x, &seen, worker->engine.loop.now);
+    }
+    log_ring_commit(log->ring, (size_t)(p - memory));
+}
+
+/* ---- TCP sessions ---- */
+
+static char *add_tcp_json(char *p, const struct tcp_session *session, str client,
+                          uint64_t now)
+{
+    const struct server_live *server = session->target;
+
+    if (!server && session->tries)
+        server = session->tried[session->tries - 1];
+    p = pen_text(p, ",\"kind\":\"tcp\"");
+    p = ADD_PLAIN(p, "listener", session->guest.door->live->name);
+    if (server)
+        p = ADD_PLAIN(p, "pool", server->pool_name);
+    p = add_server(p, server);
+    p = ADD_FOREIGN(p, "client_ip", client);
+    if (session->peer.port)
+        p = ADD_U64(p, "client_port", session->peer.port);
+    p = add_cause(p, session->cause);
+    p = ADD_U64(p, "bytes_in", session->client.received);
+    p = ADD_U64(p, "bytes_out", session->client.sent);
+    p = ADD_SECONDS(p, "t_total", since(session->began, now));
+    if (session->connected)
+        p = ADD_SECONDS(p, "t_connect",
+                        since(session->connect_began, session->connected));
+    if (session->tries > 1)
+        p = ADD_U64(p, "retries", session->tries - 1);
+    p = pen_text(p, "}\n");
+    return p;
+}
+
+/* There is no TCP in that form; a line that its readers count as a connection. */
+static char *add_tcp_combined(char *p, const struct access_log *log,
+                              const struct tcp_session *session, str client)
+{
+    p = add_combined_front(p, log, client);
+    p = pen_text(p, "\"TCP ");
+    p = pen_str(p, session->guest.door->live->name);
+    p = pen_str(p, session->cause == CAUSE_OK ? STR("\" 200 ") : STR("\" 000 "));
+    p = pen_u64(p, session->client.sent);
+    p = pen_text(p, " \"-\" \"-\"\n");
+    return p;
+}
+
+void access_log_tcp(struct worker *worker, const struct tcp_session *session)
+{
+    struct access_log *log = worker->access_log;
+    const struct log_settings *settings = &worker->snapshot->access_log;
+    char *memory, client_memory[ADDR_TEXT_MOST];
+    str client = STR_NONE;
+    char *p;
+
+    if (!log || !settings->is_enabled)
+        return;
+    p = memory = log_ring_reserve(log->ring, LINE_FRAME + PEN_SLACK);
+    if (!memory)
+        return;
+    if (session->peer.family != ADDR_UNIX)
+        client = addr_print_ip(&session->peer, client_memory, sizeof client_memory);
+    if (settings->format == LOG_COMBINED) {
+        learn_time(log, worker_wall(worker));
+        p = add_tcp_combined(p, log, session, client);
+    } else {
+        p = add_time(p, log, worker_wall(worker));
+        p = add_tcp_json(p, session, client, worker->engine.loop.now);
+    }
+    log_ring_commit(log->ring, (size_t)(p - memory));
+}
