@@ -18,7 +18,8 @@ struct ports {
      * duplicate. The caller closes them. The same address again gives the same sockets.
      * ERR_IN_USE: somebody else has it; ERR_DENIED: no right to.
      */
-    enum err (*open)(struct ports *ports, const struct addr *addr, unsigned count, int *fds);
+    enum err (*open)(struct ports *ports, const struct addr *addr, unsigned count,
+                     int *fds);
 
     /* Nobody here wants that address any more. */
     void (*close)(struct ports *ports, const struct addr *addr);
@@ -27,5 +28,8 @@ struct ports {
 /* Binds in this process. Probes the address without SO_REUSEPORT first, so that a second
  * weir does not share it silently. Backlog 4096 (the kernel caps it). */
 struct ports *ports_direct(void);
+
+/* Closes all that it still holds and removes the files of unix sockets. */
+void ports_direct_free(struct ports *ports);
 
 #endif

@@ -179,6 +179,12 @@ enum err sys_peer_user(int fd, unsigned *uid, unsigned *gid)
     return ERR_OK;
 }
 
+void sys_own_user(unsigned *uid, unsigned *gid)
+{
+    *uid = geteuid();
+    *gid = getegid();
+}
+
 static enum err set_int(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof value) ? last_error() : ERR_OK;
@@ -252,6 +258,12 @@ enum err sys_send(int fd, const struct iovec *parts, unsigned count, bool more,
 void sys_shutdown(int fd)
 {
     shutdown(fd, SHUT_WR);
+}
+
+enum err sys_dup(int fd, int *copy)
+{
+    *copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return *copy < 0 ? last_error() : ERR_OK;
 }
 
 void sys_close(int fd)
@@ -562,6 +574,22 @@ enum err sys_file_write(int fd, str bytes)
 void sys_file_remove(const char *path)
 {
     unlink(path);
+}
+
+enum err sys_file_mode(const char *path, unsigned mode)
+{
+    return chmod(path, mode) ? last_error() : ERR_OK;
+}
+
+enum err sys_socket_remove(const char *path)
+{
+    struct stat stat;
+
+    if (lstat(path, &stat))
+        return last_error();
+    if (!S_ISSOCK(stat.st_mode))
+        return ERR_IN_USE;
+    return unlink(path) ? last_error() : ERR_OK;
 }
 
 unsigned sys_file_limit(void)

@@ -42,8 +42,9 @@ MUST_CHECK enum err sys_local_addr(int fd, struct addr *out);
  * from sys_send: the receiver's queue is full. */
 MUST_CHECK enum err sys_datagram(const struct addr *to, int *fd);
 
-/* Who is at the other end of a unix socket. */
+/* Who is at the other end of a unix socket, and who we are: effective ids. */
 MUST_CHECK enum err sys_peer_user(int fd, unsigned *uid, unsigned *gid);
+void sys_own_user(unsigned *uid, unsigned *gid);
 MUST_CHECK enum err sys_set(int fd, enum sock_option option, int value);
 
 /* ERR_OK with *got > 0, ERR_EOF, ERR_AGAIN or what broke. */
@@ -55,6 +56,9 @@ MUST_CHECK enum err sys_send(int fd, const struct iovec *parts, unsigned count, 
 
 /* Ends our direction (FIN). */
 void sys_shutdown(int fd);
+
+/* A second descriptor of the same socket; it is open until both are closed. */
+MUST_CHECK enum err sys_dup(int fd, int *copy);
 void sys_close(int fd);
 
 /* A pipe of about `size` bytes for splicing; fds[0] is the end to read. */
@@ -157,6 +161,12 @@ MUST_CHECK enum err sys_file_write_some(int fd, str bytes, size_t *written);
 /* Writes all of it or says why not; may block. Only for the writer thread and start-up. */
 MUST_CHECK enum err sys_file_write(int fd, str bytes);
 void sys_file_remove(const char *path);
+
+/* Rights of a file that is there. */
+MUST_CHECK enum err sys_file_mode(const char *path, unsigned mode);
+
+/* Removes the file of a unix socket. ERR_IN_USE: what is there is something else. */
+MUST_CHECK enum err sys_socket_remove(const char *path);
 
 /* Soft limit of open files. */
 unsigned sys_file_limit(void);
