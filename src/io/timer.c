@@ -17,6 +17,7 @@ static uint64_t tick_of(uint64_t ns)
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now)
 {
     wheel->tick = tick_of(now);
+    wheel->nearest = TIMER_NEVER;
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
         wheel->occupied[level] = 0;
         for (unsigned slot = 0; slot < TIMER_SLOTS; slot++)
@@ -57,6 +58,9 @@ static void hang(struct timer_wheel *wheel, struct timer *timer)
     level = level_of(wheel->tick, at);
     slot = (unsigned)(at >> (level * LEVEL_BITS)) & (TIMER_SLOTS - 1);
     timer->slot_at = at;
+    at = at >> (level * LEVEL_BITS) << (level * LEVEL_BITS);
+    if (at < wheel->nearest)
+        wheel->nearest = at;
     list_add(&wheel->slots[level][slot], &timer->node);
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
@@ -113,7 +117,7 @@ static uint64_t next_tick(const struct timer_wheel *wheel)
 
 uint64_t timer_wheel_next(const struct timer_wheel *wheel)
 {
-    uint64_t tick = next_tick(wheel);
+    uint64_t tick = wheel->nearest;
 
     return tick == TIMER_NEVER ? tick : tick << TIMER_TICK_BITS;
 }
@@ -152,6 +156,10 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now)
 {
     uint64_t end = tick_of(now), tick;
 
+    if (likely(wheel->nearest > end)) {
+        wheel->tick = wheel->tick > end ? wheel->tick : end + 1;
+        return;
+    }
     while ((tick = next_tick(wheel)) <= end) {
         wheel->tick = tick;
         for (unsigned level = TIMER_LEVELS - 1; level > 0; level--)
@@ -162,4 +170,5 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now)
     }
     if (wheel->tick <= end)
         wheel->tick = end + 1;
+    wheel->nearest = next_tick(wheel);
 }

@@ -26,7 +26,8 @@ struct timer {
 };
 
 struct timer_wheel {
-    uint64_t tick; /* all slots before it are done */
+    uint64_t tick;    /* all slots before it are done */
+    uint64_t nearest; /* no slot before it needs a look; TIMER_NEVER: none does */
     uint64_t occupied[TIMER_LEVELS];
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
 };

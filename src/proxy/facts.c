@@ -27,15 +27,29 @@ struct template_facts exchange_facts(const struct exchange *x)
     return facts;
 }
 
+/* Eight hexadecimal digits of 32 bits at once: each nibble gets a byte of its own, then
+ * those over 9 are moved on to the letters. */
+static uint64_t hex_of(uint32_t bits)
+{
+    uint64_t x = bits, letters;
+
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+    letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return x + 0x3030303030303030 + letters * ('a' - '0' - 10);
+}
+
 void exchange_make_id(struct exchange *x)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint64_t words[2] = {rand_u64(&x->worker->engine.rand),
-                         rand_u64(&x->worker->engine.rand)};
     char *p = arena_alloc(&x->arena, REQUEST_ID_SIZE);
 
-    for (unsigned i = 0; i < REQUEST_ID_SIZE; i++)
-        p[i] = digits[words[i / 16] >> (i % 16 * 4) & 15];
+    for (unsigned i = 0; i < REQUEST_ID_SIZE; i += 16) {
+        uint64_t word = rand_u64(&x->worker->engine.rand);
+        uint64_t digits[2] = {hex_of((uint32_t)word), hex_of((uint32_t)(word >> 32))};
+
+        memcpy(p + i, digits, sizeof digits);
+    }
     x->request_id = (str){p, REQUEST_ID_SIZE};
 }
 

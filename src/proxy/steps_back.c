@@ -41,7 +41,7 @@ void attempt_end(struct exchange *x, bool is_clean)
                            : 0,
             .is_reused = attempt->is_reused,
         };
-        atomic_fetch_sub_explicit(&attempt->server->in_flight, 1, memory_order_release);
+        server_give(attempt->server);
     }
     *attempt = (struct attempt){0};
     x->upload.to = NULL;
@@ -79,7 +79,6 @@ static enum retry_cause retry_cause_of(enum cause cause)
 /* Ends the attempt and says whether another one is allowed; takes its budget. */
 static bool may_retry(struct exchange *x, struct retry_case what)
 {
-    const struct retries *retries = &x->route->retries;
     struct pool_live *pool = x->pool->live;
     enum retry_verdict verdict;
 
@@ -87,12 +86,12 @@ static bool may_retry(struct exchange *x, struct retry_case what)
     what.tries = x->tries;
     what.is_request_begun = x->attempt.is_head_sent;
     what.is_body_whole = x->upload.passed == 0;
-    verdict = retry_judge(retries, &what);
+    verdict = retry_judge(&x->route->retries, &what);
     attempt_end(x, false);
     if (verdict == RETRY_NOT)
         return false;
     if (verdict == RETRY_COSTS) {
-        if (!retry_budget_take(pool, retries))
+        if (!retry_budget_take(pool, &x->pool->retries))
             return false;
         x->attempt.retry_of = pool;
     }
@@ -115,36 +114,17 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
 
 /* ---- pick ---- */
 
-static bool count_in(const struct server *server)
-{
-    unsigned before =
-        atomic_fetch_add_explicit(&server->live->in_flight, 1, memory_order_relaxed);
-
-    if (!server->max_in_flight || before < server->max_in_flight)
-        return true;
-    atomic_fetch_sub_explicit(&server->live->in_flight, 1, memory_order_relaxed);
-    return false;
-}
-
-/* A server with its request counted in; a worker may come between look and count. */
+/* A server with its request counted in. */
 static struct server_live *pick(struct exchange *x, bool tried_too)
 {
     const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
     struct ask ask = {.rand = &x->worker->engine.rand, .scratch = desk->scratch};
+    const struct server *server;
 
-    if (!tried_too && x->tries) {
-        ask.tried_count = x->tries < TRIED_MOST ? x->tries : TRIED_MOST;
-        memcpy(ask.tried, x->tried, sizeof ask.tried);
-    }
-    for (int i = 0; i < 4; i++) {
-        const struct server *server = pool_pick(desk->set, &ask);
-
-        if (!server)
-            return NULL;
-        if (count_in(server))
-            return server->live;
-    }
-    return NULL;
+    for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
+        ask_add_tried(&ask, x->tried[i]);
+    server = pool_take(desk->set, &ask);
+    return server ? server->live : NULL;
 }
 
 enum flow step_pick(struct exchange *x)

@@ -19,7 +19,7 @@ static const struct listener *listener_of(const struct tcp_session *session)
 static void give_target_back(struct tcp_session *session)
 {
     if (session->target)
-        atomic_fetch_sub_explicit(&session->target->in_flight, 1, memory_order_release);
+        server_give(session->target);
     session->target = NULL;
 }
 
@@ -64,14 +64,14 @@ static struct server_live *pick(struct tcp_session *session)
     struct ask ask = {.rand = &worker->engine.rand, .scratch = desk->scratch};
     const struct server *server;
 
-    ask.tried_count = session->tries;
-    memcpy(ask.tried, session->tried, sizeof session->tried);
-    server = pool_pick(desk->set, &ask);
+    for (unsigned i = 0; i < session->tries; i++)
+        ask_add_tried(&ask, session->tried[i]);
     counter_add(&pool->live->shards[worker->index].requests, 1);
-    if (!server)
-        return NULL;
-    atomic_fetch_add_explicit(&server->live->in_flight, 1, memory_order_relaxed);
-    return server->live;
+    server = pool_take(desk->set, &ask);
+    if (server)
+        return server->live;
+    counter_add(&pool->live->shards[worker->index].no_server, 1);
+    return NULL;
 }
 
 static void connect_failed(struct tcp_session *session, enum err why)
