@@ -41,6 +41,8 @@ static const struct {
     {"Transfer-Encoding in HTTP/1.0", "RFC 9112 6.1: framing that is faulty"},
     {"more than one Transfer-Encoding", "one coding is all that there can be"},
     {"Transfer-Encoding is not chunked", "no other coding is understood: 501"},
+    {"Content-Length and Transfer-Encoding",
+     "llhttp takes the length beside an empty coding"},
     {"Transfer-Encoding is empty", "llhttp takes it for no coding"},
     {"Content-Length is not a number that makes sense",
      "over 2^63-1: nobody has such a body, and others count in signed numbers"},
