@@ -107,8 +107,8 @@ static enum body_state copy_once(struct body *body)
     str data = STR_NONE;
     enum err e;
 
-    if (!body->to->ops->has_room(body->to))
-        return BODY_WAITS_TO;
+    if (!body->to->ops->has_room(body->to) && (e = body->to->ops->flush(body->to, false)))
+        return e == ERR_AGAIN ? BODY_WAITS_TO : BODY_TO_BROKEN;
     e = body->from->ops->read_body(body->from, body, &data);
     if (e == ERR_AGAIN)
         return BODY_WAITS_FROM;

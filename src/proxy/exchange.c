@@ -219,8 +219,10 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
 void exchange_wake(struct exchange *x)
 {
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
-    if (x->flags & EXCHANGE_TUNNEL)
+    if (x->relay) {
+        relay_wake(x->relay);
         return;
+    }
     if (x->session->front.conn.is_broken) {
         exchange_abort(x, CAUSE_CLIENT_CLOSED);
         return;
