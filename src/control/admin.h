@@ -21,25 +21,31 @@ struct admin_house {
     void *owner;
     void (*write_metrics)(void *owner, struct scroll *out);
     void (*write_status)(void *owner, struct scroll *out); /* JSON */
-    bool (*is_ready)(void *owner, struct scroll *why_not);  /* one line of words */
-    /* Reads the configuration anew; true: accepted and adopted by all workers. `out` gets
-     * the JSON of `weir check` in either case. `answer` may come later: see admin_answer. */
+    bool (*is_ready)(void *owner, struct scroll *why_not); /* one line of words */
+    /* Reads the configuration anew and says by admin_answer what came of it: in the call
+     * or later, in any case once for each request. */
     void (*reload)(void *owner, struct admin_request *request);
 };
 
 struct admin;
 
+/* Takes nothing over; all three must outlive it. Listens nowhere until admin_apply. */
 MUST_CHECK enum err admin_new(struct admin **admin, struct engine *engine,
                               struct ports *ports, const struct admin_house *house);
 
-/* Listens as the settings say from now on; what is unchanged stays open. A socket that
- * cannot be opened is a warning in words (why), not the end. */
+/*
+ * Listens as the settings say from now on; what is unchanged stays open. A socket that
+ * cannot be opened is a warning in words (why, a line each), not the end: the one before
+ * stays open in its place, and the next call tries again. May be called by house.reload.
+ */
 void admin_apply(struct admin *admin, const struct admin_settings *settings,
                  const struct metrics_settings *metrics, struct scroll *why);
 
-/* The answer to a request that waited (reload): status and a JSON body. */
+/* The answer to a request that waited (reload): status and a JSON body, which is copied.
+ * Its client may have left and even the server be freed meanwhile; then it is lost. */
 void admin_answer(struct admin_request *request, unsigned status, str json);
 
+/* Ends all clients at once and closes the sockets; the file of the unix socket goes. */
 void admin_free(struct admin *admin);
 
 #endif

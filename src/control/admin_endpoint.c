@@ -1,0 +1,211 @@
+/*
+ * What the admin server has: one table of paths, who may have them, and how each is
+ * answered. What is in an answer only the house knows; here is who may ask.
+ */
+#include "control/admin_client.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+struct admin_request {
+    struct client *client; /* NULL: it has left */
+};
+
+struct endpoint {
+    const char *path; /* NULL: where the settings want it */
+    bool is_private;  /* only at the unix socket, only for those who may */
+    bool is_post;     /* else GET and HEAD */
+    void (*run)(struct client *client);
+};
+
+static struct admin *admin_of(struct client *client)
+{
+    return client->gate->admin;
+}
+
+/* Clients that ask for much and read nothing must not eat the memory. */
+static bool has_room(struct client *client)
+{
+    if (admin_of(client)->waiting < ADMIN_WAITING_MOST)
+        return true;
+    client_refuse(client, 503, "other answers wait to be read first");
+    return false;
+}
+
+static void run_health(struct client *client)
+{
+    scroll_add(&client->answer, STR("ok\n"));
+    client_answer(client, 200, STR("text/plain; charset=utf-8"));
+}
+
+static void run_ready(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    struct scroll why_not = {0};
+    bool is_ready = house->is_ready(house->owner, &why_not);
+
+    scroll_add(&client->answer, is_ready ? STR("ready") : STR("not ready"));
+    if (why_not.n) {
+        scroll_add(&client->answer, STR(": "));
+        scroll_add(&client->answer, scroll_str(&why_not));
+    }
+    scroll_char(&client->answer, '\n');
+    scroll_close(&why_not);
+    client_answer(client, is_ready ? 200 : 503, STR("text/plain; charset=utf-8"));
+}
+
+static void run_metrics(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+
+    if (!has_room(client))
+        return;
+    house->write_metrics(house->owner, &client->answer);
+    client_answer(client, 200, STR("text/plain; version=0.0.4"));
+}
+
+static void run_status(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+
+    if (!has_room(client))
+        return;
+    house->write_status(house->owner, &client->answer);
+    client_answer(client, 200, STR("application/json"));
+}
+
+static void run_reload(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    struct admin_request *request = calloc(1, sizeof *request);
+
+    CHECK(request);
+    request->client = client;
+    client->request = request;
+    client->state = CLIENT_WAIT; /* before the call: it may answer at once */
+    house->reload(house->owner, request);
+}
+
+static const struct endpoint endpoints[] = {
+    {.path = "/healthz", .run = run_health},
+    {.path = "/readyz", .run = run_ready},
+    {.path = "/v1/status", .is_private = true, .run = run_status},
+    {.path = "/v1/reload", .is_private = true, .is_post = true, .run = run_reload},
+    {.run = run_metrics},
+};
+
+static const struct endpoint *find_path(struct client *client, str path)
+{
+    str metrics = scroll_str(&admin_of(client)->metrics_path);
+
+    for (size_t i = 0; i < array_len(endpoints); i++) {
+        const char *is_at = endpoints[i].path;
+
+        if (is_at ? str_eq(path, str_of(is_at)) : metrics.n && str_eq(path, metrics))
+            return &endpoints[i];
+    }
+    return NULL;
+}
+
+static bool is_loopback(const struct addr *addr)
+{
+    static const unsigned char one[16] = {[15] = 1};
+
+    return addr->family == ADDR_IP4 ? addr->ip[0] == 127
+                                    : memcmp(addr->ip, one, sizeof one) == 0;
+}
+
+static bool is_everywhere(const struct addr *addr)
+{
+    static const unsigned char zero[16];
+
+    return memcmp(addr->ip, zero, sizeof zero) == 0;
+}
+
+/*
+ * A page in somebody's browser can make its own name point to 127.0.0.1 ("DNS
+ * rebinding") and then read what we say. So a name is answered only if it is localhost;
+ * an address only if it is ours, where any may be when we listen at all of them.
+ * HTTP/1.0 without Host is no browser.
+ */
+static bool host_is_ours(struct client *client, const struct head *head)
+{
+    const struct addr *bound = &client->gate->addr;
+    str host, port;
+    struct addr named;
+
+    if (bound->family == ADDR_UNIX || head->authority.n == 0)
+        return true;
+    if (addr_cut_host_port(head->authority, &host, &port))
+        return false;
+    if (str_eq_nocase(host, STR("localhost")) || str_eq_nocase(host, STR("localhost.")))
+        return true;
+    if (addr_parse_ip(host, &named))
+        return false;
+    addr_unmap(&named);
+    return is_loopback(&named) || is_everywhere(bound) ||
+           (named.family == bound->family &&
+            memcmp(named.ip, bound->ip, sizeof named.ip) == 0);
+}
+
+static bool method_fits(const struct endpoint *endpoint, enum http_method method)
+{
+    if (endpoint->is_post)
+        return method == HTTP_POST;
+    return method == HTTP_GET || method == HTTP_HEAD;
+}
+
+void endpoint_find(struct client *client, const struct head *head)
+{
+    struct demand *demand = &client->demand;
+    const struct endpoint *endpoint = find_path(client, head->path);
+
+    demand->endpoint = NULL;
+    if (!host_is_ours(client, head)) {
+        demand->status = 421;
+        demand->why = "this name is not ours: ask for localhost or for the address";
+    } else if (!endpoint) {
+        demand->status = 404;
+        demand->why = "there is nothing here";
+    } else if (endpoint->is_private && client->gate->kind != GATE_SOCKET) {
+        demand->status = 403;
+        demand->why = "this is found at the unix socket only";
+    } else if (endpoint->is_private && !client->may_rule) {
+        demand->status = 403;
+        demand->why = "only root, the daemon's own user and its group may do this";
+    } else if (!method_fits(endpoint, head->method)) {
+        demand->status = 405;
+        demand->why = "this is not done by that method";
+        demand->allow = endpoint->is_post ? "POST" : "GET, HEAD";
+    } else {
+        demand->endpoint = endpoint;
+    }
+}
+
+void endpoint_run(struct client *client)
+{
+    if (client->demand.endpoint)
+        client->demand.endpoint->run(client);
+    else
+        client_refuse(client, client->demand.status, client->demand.why);
+}
+
+void endpoint_abandon(struct client *client)
+{
+    if (client->request)
+        client->request->client = NULL;
+    client->request = NULL;
+}
+
+void admin_answer(struct admin_request *request, unsigned status, str json)
+{
+    struct client *client = request->client;
+
+    free(request);
+    if (!client)
+        return;
+    client->request = NULL;
+    scroll_add(&client->answer, json);
+    client_answer(client, status, STR("application/json"));
+}
