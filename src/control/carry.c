@@ -132,8 +132,7 @@ static void name_free(struct name_record *name)
 static void pool_free(struct registry *registry, struct pool_record *record)
 {
     CHECK(list_is_empty(&record->servers));
-    list_each_safe(node, &record->names)
-    {
+    list_each_safe(node, &record->names) {
         name_free(list_entry(node, struct name_record, node));
     }
     list_remove(&record->node);
@@ -156,8 +155,7 @@ struct name_record *pool_name(struct pool_record *pool, str host)
 {
     struct name_record *name;
 
-    list_each(node, &pool->names)
-    {
+    list_each(node, &pool->names) {
         name = list_entry(node, struct name_record, node);
         if (str_eq(name->host, host))
             return name;
@@ -255,14 +253,12 @@ struct endpoint_set *registry_build_set(struct registry *registry,
     struct endpoint_set *set;
 
     listing.members = new_zeroed(sizeof(struct member) * (most_members(pool) + 1));
-    list_each(node, &pool->servers)
-    {
+    list_each(node, &pool->servers) {
         list_entry(node, struct server_record, node)->is_listed = false;
     }
     for (unsigned i = 0; i < pool->pool->server_count; i++)
         list_entry_servers(&listing, &pool->pool->servers[i]);
-    list_each(node, &pool->servers)
-    {
+    list_each(node, &pool->servers) {
         struct server_record *record = list_entry(node, struct server_record, node);
 
         if (!record->is_listed)
@@ -331,22 +327,18 @@ static struct pool_live *attach_pool(struct registry *registry, const struct poo
 /* Everything is out of use until the new snapshot names it. */
 static void forget_current(struct registry *registry)
 {
-    list_each(node, &registry->pools)
-    {
+    list_each(node, &registry->pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         pool->pool = NULL;
-        list_each(at, &pool->servers)
-        {
+        list_each(at, &pool->servers) {
             list_entry(at, struct server_record, node)->entry = NULL;
         }
     }
-    list_each(node, &registry->listeners)
-    {
+    list_each(node, &registry->listeners) {
         list_entry(node, struct listener_record, node)->is_current = false;
     }
-    list_each(node, &registry->routes)
-    {
+    list_each(node, &registry->routes) {
         list_entry(node, struct route_record, node)->is_current = false;
     }
 }
@@ -372,8 +364,7 @@ static bool is_zero(_Atomic(unsigned) *count)
 
 static void sweep_servers(struct pool_record *pool)
 {
-    list_each_safe(node, &pool->servers)
-    {
+    list_each_safe(node, &pool->servers) {
         struct server_record *record = list_entry(node, struct server_record, node);
 
         if (!record->entry && !record->is_watched && is_zero(&record->live.holds) &&
@@ -384,8 +375,7 @@ static void sweep_servers(struct pool_record *pool)
 
 static void sweep_pools(struct registry *registry)
 {
-    list_each_safe(node, &registry->pools)
-    {
+    list_each_safe(node, &registry->pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         sweep_servers(pool);
@@ -397,8 +387,7 @@ static void sweep_pools(struct registry *registry)
 
 static void sweep_listeners(struct registry *registry)
 {
-    list_each_safe(node, &registry->listeners)
-    {
+    list_each_safe(node, &registry->listeners) {
         struct listener_record *record = list_entry(node, struct listener_record, node);
 
         if (record->is_current || !is_zero(&record->live.holds) ||
@@ -414,8 +403,7 @@ static void sweep_listeners(struct registry *registry)
 
 static void sweep_routes(struct registry *registry)
 {
-    list_each_safe(node, &registry->routes)
-    {
+    list_each_safe(node, &registry->routes) {
         struct route_record *record = list_entry(node, struct route_record, node);
 
         if (record->is_current || !is_zero(&record->live.holds))
@@ -438,15 +426,13 @@ void registry_sweep(struct registry *registry)
 void registry_close(struct registry *registry)
 {
     forget_current(registry);
-    list_each(node, &registry->pools)
-    {
+    list_each(node, &registry->pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         if (pool->published)
             registry_free_set(pool->published);
         pool->published = NULL;
-        list_each(at, &pool->servers)
-        {
+        list_each(at, &pool->servers) {
             list_entry(at, struct server_record, node)->is_watched = false;
         }
     }

@@ -128,8 +128,7 @@ static void close_old_ports(struct steward *steward, const struct snapshot *old)
 
 void reload_members(struct steward *steward, struct pool_record *pool)
 {
-    struct endpoint_set *set =
-        registry_build_set(&steward->registry, pool, sys_wall());
+    struct endpoint_set *set = registry_build_set(&steward->registry, pool, sys_wall());
 
     publish_set(steward, pool, set);
     wellness_watch(steward, pool);
@@ -137,8 +136,7 @@ void reload_members(struct steward *steward, struct pool_record *pool)
 
 static void reload_all_members(struct steward *steward)
 {
-    list_each(node, &steward->registry.pools)
-    {
+    list_each(node, &steward->registry.pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         if (pool->pool)
@@ -241,8 +239,9 @@ void steward_all_adopted(struct steward *steward, struct generation *generation)
     free_ports(&ports);
     generation->ports = NULL;
     if (generation->node.prev != &steward->generations)
-        close_old_ports(steward, list_entry(generation->node.prev, struct generation,
-                                            node)->snapshot);
+        close_old_ports(
+            steward,
+            list_entry(generation->node.prev, struct generation, node)->snapshot);
     EVENT(&steward->events, LOG_INFO, "configuration is in use",
           {"number", {number, (size_t)n}});
     if (generation->asked)
@@ -262,8 +261,7 @@ static void snapshot_was_left(struct mail *mail)
     struct left_mail *left = container_of(mail, struct left_mail, mail);
     struct steward *steward = left->steward;
 
-    list_each_safe(node, &steward->generations)
-    {
+    list_each_safe(node, &steward->generations) {
         struct generation *generation = list_entry(node, struct generation, node);
 
         if (generation->snapshot == left->snapshot)
@@ -299,7 +297,8 @@ static void account(struct steward *steward, bool is_good)
         reloads->last_at = sys_wall();
 }
 
-static void refuse(struct steward *steward, struct admin_request *asked, str json, str why)
+static void refuse(struct steward *steward, struct admin_request *asked, str json,
+                   str why)
 {
     account(steward, false);
     EVENT(&steward->events, LOG_ERROR, "configuration was refused, nothing has changed",

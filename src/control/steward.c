@@ -29,8 +29,7 @@ static void free_generation(struct generation *generation)
 /* Pools that are in no snapshot any more: no worker looks at their sets now. */
 static void end_removed_sets(struct steward *steward)
 {
-    list_each(node, &steward->registry.pools)
-    {
+    list_each(node, &steward->registry.pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         if (pool->pool || !pool->published)
@@ -45,8 +44,7 @@ void steward_sweep(struct steward *steward)
     struct generation *newest =
         list_entry(steward->generations.prev, struct generation, node);
 
-    list_each_safe(node, &steward->generations)
-    {
+    list_each_safe(node, &steward->generations) {
         struct generation *generation = list_entry(node, struct generation, node);
 
         if (generation != newest && generation->left == steward->worker_count &&
@@ -113,6 +111,17 @@ static void worker_empty(struct steward_desk *desk, unsigned worker)
     mailbox_post(desk->mailbox, &mail->mail);
 }
 
+/* New clients are to be refused from now on, not left waiting for nobody. */
+static void give_ports_back(struct steward *steward)
+{
+    struct ports *ports = steward->options.ports;
+    const struct snapshot *snapshot = steward->current;
+
+    for (unsigned i = 0; i < snapshot->listener_count; i++)
+        for (unsigned a = 0; a < snapshot->listeners[i].address_count; a++)
+            ports->close(ports, &snapshot->listeners[i].addresses[a]);
+}
+
 static void drain(struct steward *steward)
 {
     uint32_t grace = steward->current->runtime.shutdown_grace;
@@ -123,6 +132,7 @@ static void drain(struct steward *steward)
     }
     steward->is_draining = true;
     EVENT(&steward->events, LOG_INFO, "draining", );
+    give_ports_back(steward);
     publish_drain(steward);
     set_timer(steward, &steward->drain_end, grace);
 }
@@ -180,8 +190,7 @@ static enum err init_workers(struct steward *steward)
     CHECK(steward->workers != NULL && steward->access_logs != NULL);
     for (unsigned i = 0; i < steward->worker_count; i++) {
         struct worker *worker = &steward->workers[i];
-        enum err e =
-            worker_init(worker, i, NULL, &steward->conn_limit, &steward->desk);
+        enum err e = worker_init(worker, i, NULL, &steward->conn_limit, &steward->desk);
 
         if (e)
             return e;

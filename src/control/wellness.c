@@ -27,6 +27,7 @@ static void publish_health(struct steward *steward, struct server_record *record
     atomic_store_explicit(&record->live.health, record->health.health,
                           memory_order_release);
     record->changed_at = sys_wall();
+    record->transitions[record->health.health]++;
     tell(steward, record);
 }
 
@@ -40,7 +41,8 @@ static void record_outcome(struct steward *steward, struct server_record *record
 
     record->last_check = *outcome;
     record->checked_at = sys_wall();
-    record->checks[has_passed]++;
+    record->checks[outcome->result]++;
+    histogram_add(&record->check_time, (uint64_t)outcome->duration_ms * 1000000);
     if (has_passed)
         record->good_at = record->checked_at;
     if (health_record(&record->health, check, outcome))
@@ -83,8 +85,7 @@ static void watch_server(struct steward *steward, struct server_record *record)
 
 void wellness_watch(struct steward *steward, struct pool_record *pool)
 {
-    list_each(node, &pool->servers)
-    {
+    list_each(node, &pool->servers) {
         struct server_record *record = list_entry(node, struct server_record, node);
 
         if (pool->pool && record->entry && record->live.addr.family != ADDR_NONE &&
@@ -150,8 +151,8 @@ void wellness_names_changed(void *owner, str pool_name_text, str host,
         return;
     name_learn(pool_name(pool, host), addrs, count);
     if (count == 0)
-        EVENT(&steward->events, LOG_WARN, "name has no address", {"pool", pool->live.name},
-              {"host", host}, {"reason", why});
+        EVENT(&steward->events, LOG_WARN, "name has no address",
+              {"pool", pool->live.name}, {"host", host}, {"reason", why});
     else
         EVENT(&steward->events, LOG_INFO, "name has changed its addresses",
               {"pool", pool->live.name}, {"host", host});

@@ -87,11 +87,6 @@ static void linger(struct session *session)
     set_timer(session, session->guest.worker->engine.loop.now, LINGER_MS);
 }
 
-static const struct timeouts *timeouts_of(const struct session *session)
-{
-    return &session->guest.door->listener->timeouts;
-}
-
 static void refuse(struct session *session, struct exchange *x, unsigned status,
                    const char *why)
 {
@@ -103,13 +98,15 @@ static void refuse(struct session *session, struct exchange *x, unsigned status,
 /* Waits for the rest of a head, or for the next one. */
 static void wait_for_request(struct session *session)
 {
-    const struct timeouts *timeouts = timeouts_of(session);
+    const struct listener *listener = session->guest.door->listener;
     uint64_t now = session->guest.worker->engine.loop.now;
+    const struct timeouts *timeouts;
 
-    if (conn_arm(&session->front.conn)) {
+    if (!listener || conn_arm(&session->front.conn)) { /* removed; or out of memory */
         session_end(session);
         return;
     }
+    timeouts = &listener->timeouts;
     if (h1_end_has_partial(&session->front) || session->requests == 0) {
         if (!session->head_began)
             session->head_began = now;

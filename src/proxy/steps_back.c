@@ -279,19 +279,24 @@ enum flow step_send(struct exchange *x)
 
 /* ---- the upload ---- */
 
-static void upload_waits_for_client(struct exchange *x, bool has_moved)
+static enum flow upload_waits_for_client(struct exchange *x, bool has_moved)
 {
     const struct slow_client *rule = &x->route->slow_client;
     uint64_t now_ms = exchange_now(x) / 1000000, left;
 
     exchange_done_with(x, DUE_SERVER_TAKES);
     pace_go_on(&x->pace, now_ms);
+    if (conn_arm(&x->session->front.conn)) {
+        exchange_abort(x, CAUSE_CLIENT_CLOSED);
+        return FLOW_END;
+    }
     if (!has_moved && x->due[DUE_UPLOAD] != TIMER_NEVER)
-        return;
+        return FLOW_NEXT;
     left = pace_left(&x->pace, rule, now_ms);
     if (left > x->route->timeouts.request_body)
         left = x->route->timeouts.request_body;
     exchange_due(x, DUE_UPLOAD, left ? (uint32_t)left : 1);
+    return FLOW_NEXT;
 }
 
 static void upload_waits_for_server(struct exchange *x, bool has_moved)
@@ -341,8 +346,7 @@ enum flow exchange_upload(struct exchange *x)
         upload_over(x);
         return FLOW_NEXT;
     case BODY_WAITS_FROM:
-        upload_waits_for_client(x, has_moved);
-        return FLOW_NEXT;
+        return upload_waits_for_client(x, has_moved);
     case BODY_WAITS_TO:
         upload_waits_for_server(x, has_moved);
         return FLOW_NEXT;

@@ -145,7 +145,8 @@ static void settle_framing(struct exchange *x)
     if (framing == FRAMING_CHUNKED && is_old)
         framing = FRAMING_CLOSE;
     x->download.to_framing = framing;
-    if (framing == FRAMING_CLOSE || !x->upload.is_sent || x->worker->is_draining)
+    if (framing == FRAMING_CLOSE || !x->upload.is_sent || x->worker->is_draining ||
+        !x->session->guest.door->listener)
         x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
 }
 
@@ -270,8 +271,10 @@ static void count(struct exchange *x)
     if (!(x->flags & EXCHANGE_HEAD_SENT))
         class = 0;
     counter_add(&listener->requests[class], 1);
-    if (!x->route)
+    if (!x->route) {
+        counter_add(&listener->causes[x->cause], 1);
         return;
+    }
     route = &x->route->live->shards[x->worker->index];
     histogram_add(&route->duration[class], exchange_now(x) - x->began);
     counter_add(&route->causes[x->cause], 1);

@@ -4,20 +4,39 @@
 #include "base/check.h"
 #include "proxy/relay.h"
 
-/* Takes unread bytes over as the first of the relay. */
-static struct chunk *take_input(struct h1_end *h1)
+static void append(struct chunk *to, struct chunk *from)
 {
-    struct chunk *chunk = NULL;
+    str bytes = chunk_bytes(from);
+    size_t n = bytes.n < to->room - to->end ? bytes.n : to->room - to->end;
 
-    if (h1_end_has_input(h1)) {
-        str bytes = chunk_bytes(h1->in);
+    memcpy(to->bytes + to->end, bytes.p, n);
+    to->end += (unsigned)n;
+    from->at += (unsigned)n;
+}
 
-        chunk = chunk_new(h1->conn.engine, (unsigned)bytes.n);
-        memcpy(chunk->bytes, bytes.p, bytes.n);
-        chunk->end = (unsigned)bytes.n;
-        h1->in->at = h1->in->end;
+/*
+ * The first bytes of one direction: what still waits for the receiver's socket (the 101
+ * itself, at most), then what its sender has sent behind the handshake. Both are small
+ * beside a chunk; false when they are not.
+ */
+static bool take_first(struct h1_end *from, struct h1_end *to, struct chunk **out)
+{
+    *out = NULL;
+    if (!to->out && !h1_end_has_input(from))
+        return true;
+    *out = chunk_new(from->conn.engine, CHUNK_LARGE);
+    while (to->out) {
+        struct chunk *waiting = to->out;
+
+        append(*out, waiting);
+        if (waiting->at < waiting->end)
+            return false;
+        to->out = waiting->next;
+        chunk_free(to->conn.engine, waiting);
     }
-    return chunk;
+    if (h1_end_has_input(from))
+        append(*out, from->in);
+    return !h1_end_has_input(from);
 }
 
 /*
@@ -49,7 +68,6 @@ static void tunnel_done(struct relay *relay)
     x->upload.passed = relay->ways[RELAY_CLIENT].passed;
     x->download.passed = relay->ways[RELAY_SERVER].passed;
     x->relay = NULL;
-    x->flags &= ~(unsigned)EXCHANGE_TUNNEL;
     exchange_abort(x, relay->cause);
 }
 
@@ -57,7 +75,8 @@ enum flow tunnel_begin(struct exchange *x)
 {
     struct h1_end *front = &x->session->front, *back = &x->attempt.link->back;
     struct head_send what = {.head = &x->response, .is_response = true, .upgrades = true};
-    struct chunk *from_client;
+    struct chunk *from_client, *from_server;
+    bool fits;
     enum err e;
 
     front->end.ops->send_head(&front->end, &what);
@@ -71,10 +90,13 @@ enum flow tunnel_begin(struct exchange *x)
     x->flags = (x->flags | EXCHANGE_TUNNEL | EXCHANGE_HEAD_SENT) &
                ~(unsigned)(EXCHANGE_KEEP_FRONT | EXCHANGE_UPLOADING);
     x->first_byte = exchange_now(x);
-    from_client = take_input(front);
+    fits = take_first(front, back, &from_client);
+    fits &= take_first(back, front, &from_server);
     x->relay = relay_new(x->worker, &front->conn, &back->conn, x->route->timeouts.tunnel,
                          tunnel_done, x);
-    relay_begin(x->relay, from_client, take_input(back));
+    relay_begin(x->relay, from_client, from_server);
     leave_snapshot(x);
+    if (!fits)
+        relay_cut(x->relay, CAUSE_OVERLOADED);
     return FLOW_END;
 }

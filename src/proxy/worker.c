@@ -125,6 +125,17 @@ static const struct listener *find_listener(const struct snapshot *snapshot,
     return NULL;
 }
 
+/* Idle sessions of listeners that are gone end; others after their exchange. */
+static void drain_sessions(struct worker *worker, bool of_removed_only)
+{
+    list_each_safe(node, &worker->sessions) {
+        struct guest *guest = list_entry(node, struct guest, node);
+
+        if (guest->kind == SESSION_HTTP && (!of_removed_only || !guest->door->listener))
+            session_drain(container_of(guest, struct session, guest));
+    }
+}
+
 static bool has_address(const struct listener *listener, const struct addr *addr)
 {
     for (unsigned i = 0; i < listener->address_count; i++)
@@ -146,6 +157,7 @@ void worker_adopt(struct worker *worker, struct snapshot *snapshot)
         if (!door->listener || !has_address(door->listener, &door->addr))
             door_shut(door);
     }
+    drain_sessions(worker, true);
     if (old->pins[worker->index].count == 0)
         worker->steward->snapshot_left(worker->steward, old, worker->index);
 }
@@ -156,14 +168,12 @@ void worker_drain(struct worker *worker)
 {
     worker->is_draining = true;
     list_each_safe(node, &worker->doors) {
-        door_shut(list_entry(node, struct door, node));
-    }
-    list_each_safe(node, &worker->sessions) {
-        struct guest *guest = list_entry(node, struct guest, node);
+        struct door *door = list_entry(node, struct door, node);
 
-        if (guest->kind == SESSION_HTTP)
-            session_drain(container_of(guest, struct session, guest));
+        door_accept(door); /* whoever waits in the queue would be reset */
+        door_shut(door);
     }
+    drain_sessions(worker, false);
     if (worker->session_count == 0)
         worker->steward->worker_empty(worker->steward, worker->index);
 }
