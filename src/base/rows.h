@@ -36,6 +36,7 @@ enum conf_flag {
     CONF_OFF = 1 << 2,      /* may be `off`: 0, and no limit at all for CONF_SIZE64 */
     CONF_INLINE = 1 << 3,   /* the section's settings may stand directly in its parent */
     CONF_SHORT = 1 << 4,    /* a short form: rewritten before rows are read */
+    CONF_OPTIONAL = 1 << 6, /* a section that is not there unless it is written */
     CONF_DEFAULTS = 1 << 5, /* starts from the section of that name in `defaults` */
 };
 
@@ -53,6 +54,8 @@ struct conf_row {
     const struct conf_form *form;
     const char *word;   /* a word that may stand for the whole section: off, system */
     size_t word_offset; /* of a bool that is false with that word; ~0: none */
+    const char *needs;  /* means something only beside the setting of this name */
+    const char *also;   /* what may stand in its place, in short: "off, or a path" */
     const char *doc;    /* one sentence for the reference */
 };
 

@@ -2,6 +2,7 @@
 #include "control/conf/conf.h"
 
 #include "base/check.h"
+#include "control/conf/expand.h"
 #include "control/conf/include.h"
 #include "control/conf/resolve.h"
 #include "control/conf/shorthand.h"
@@ -52,8 +53,9 @@ static void complain_nothing(struct complaints *complaints)
                    "[127.0.0.1:9001]");
 }
 
+/* *tree: the configuration in its long form; lives as long as the complaints. */
 static enum err load(const struct conf_world *world, struct complaints *complaints,
-                     uint32_t file, struct snapshot **out)
+                     uint32_t file, struct snapshot **out, struct node **tree)
 {
     struct snapshot *snapshot = snapshot_new();
     struct draft draft = {0};
@@ -65,6 +67,7 @@ static enum err load(const struct conf_world *world, struct complaints *complain
         shorthand_expand(complaints, root);
         read_draft(&reader, root, is_whole);
         resolve_names(&reader);
+        resolve_try_addresses(&reader, world);
         if (complaints->errors == 0 && draft.listener_count == 0)
             complain_nothing(complaints);
     }
@@ -81,6 +84,7 @@ static enum err load(const struct conf_world *world, struct complaints *complain
         return ERR_INVALID;
     }
     *out = snapshot;
+    *tree = root;
     return ERR_OK;
 }
 
@@ -88,14 +92,36 @@ enum err conf_load(const struct conf_world *world, str file_name,
                    struct complaints *complaints, struct snapshot **out)
 {
     uint32_t file;
+    struct node *tree;
 
     if (!include_read_source(complaints, world, file_name, NULL, &file))
         return ERR_INVALID;
-    return load(world, complaints, file, out);
+    return load(world, complaints, file, out, &tree);
 }
 
 enum err conf_load_text(const struct conf_world *world, str name, str text,
                         struct complaints *complaints, struct snapshot **out)
 {
-    return load(world, complaints, complaints_add_source(complaints, name, text), out);
+    struct node *tree;
+
+    return load(world, complaints, complaints_add_source(complaints, name, text), out,
+                &tree);
+}
+
+enum err conf_expand(const struct conf_world *world, str file_name,
+                     struct complaints *complaints, struct scroll *out)
+{
+    struct snapshot *snapshot = NULL;
+    struct node *tree = NULL;
+    uint32_t file;
+    enum err e;
+
+    if (!include_read_source(complaints, world, file_name, NULL, &file))
+        return ERR_INVALID;
+    e = load(world, complaints, file, &snapshot, &tree);
+    if (e)
+        return e;
+    expand(complaints, top_rows, tree, out);
+    conf_release(snapshot);
+    return ERR_OK;
 }

@@ -89,6 +89,34 @@ static void check_addresses(struct reader *reader)
     map_close(&known);
 }
 
+static void try_address(struct reader *reader, const struct conf_world *world,
+                        const struct addr *addr, const struct node *node)
+{
+    struct arena *arena = &reader->complaints->arena;
+    char memory[ADDR_TEXT_MOST];
+    str holder;
+
+    if (world->find_holder(world->owner, addr, arena, &holder))
+        complain(reader->complaints, "C033", node->place,
+                 "address " STR_FMT " is already in use by " STR_FMT,
+                 STR_ARG(addr_print(addr, memory, sizeof memory)), STR_ARG(holder));
+}
+
+void resolve_try_addresses(struct reader *reader, const struct conf_world *world)
+{
+    struct draft *draft = reader->draft;
+
+    if (!world->find_holder)
+        return;
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        struct draft_listener *listener = &draft->listeners[i];
+
+        for (unsigned j = 0; j < listener->spec.address_count; j++)
+            try_address(reader, world, &listener->spec.addresses[j],
+                        listener->addresses[j]);
+    }
+}
+
 static void check_route_names(struct reader *reader)
 {
     struct draft *draft = reader->draft;

@@ -3,6 +3,10 @@
 #define CONTROL_CONF_RESOLVE_H
 
 #include "control/conf/draft.h"
+#include "control/conf/world.h"
+
+/* Complains of listeners' addresses that other programs hold, where the world can tell. */
+void resolve_try_addresses(struct reader *reader, const struct conf_world *world);
 
 /* Complains of names that do not exist and of things given twice. */
 void resolve_names(struct reader *reader);

@@ -464,6 +464,19 @@ static void complain_missing(struct reader *reader, const struct section *sectio
                  section->what ? section->what : section->name);
 }
 
+/* A setting that has nothing to say without another. */
+static void check_needs(struct reader *reader, const struct conf_row *rows,
+                        const struct conf_row *row, const struct pair *const *given,
+                        const struct pair *pair)
+{
+    const struct conf_row *needed = rows_find(rows, str_of(row->needs));
+
+    if (!given[needed - rows])
+        complaint_help(complain(reader->complaints, "C012", pair->key->place,
+                                "'%s' means nothing without '%s'", row->name, row->needs),
+                       "add a '%s'", row->needs);
+}
+
 bool section_read(struct reader *reader, const struct section *section,
                   const struct conf_row *rows, struct node *node, void *object)
 {
@@ -485,6 +498,8 @@ bool section_read(struct reader *reader, const struct section *section,
     for (const struct conf_row *row = rows; row->name; row++) {
         const struct pair *pair = given[row - rows];
 
+        if (pair && row->needs)
+            check_needs(reader, rows, row, given, pair);
         if (pair)
             row_read(reader, row, pair, object);
         else if ((row->flags & CONF_REQUIRED) && is_right) {

@@ -5,6 +5,7 @@
 #ifndef CONTROL_CONF_WORLD_H
 #define CONTROL_CONF_WORLD_H
 
+#include "base/addr.h"
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -20,6 +21,11 @@ struct conf_world {
 
     /* False: not set. */
     bool (*get_variable)(void *owner, str name, str *out);
+
+    /* Does another program hold this address for certain? *holder says who, in the arena:
+     * "process 812 (nginx)". NULL: addresses are not tried. */
+    bool (*find_holder)(void *owner, const struct addr *addr, struct arena *arena,
+                        str *holder);
 };
 
 #endif

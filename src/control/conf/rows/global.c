@@ -192,10 +192,28 @@ static const struct conf_row protect_rows[] = {
     {.name = NULL},
 };
 
-static const struct conf_form short_form = {
-    .words = "the short form of a whole configuration",
+/* Rewritten in shorthand.c before any row is read. */
+static void read_short(struct reader *reader, const struct conf_row *row,
+                       const struct pair *pair, void *object)
+{
+}
+
+static const struct conf_form short_listen_form = {
+    .words = "an address, or a list of them",
     .schema = "{\"$ref\": \"#/definitions/words\"}",
-    .read = read_include,
+    .read = read_short,
+};
+
+static const struct conf_form short_to_form = {
+    .words = "HOST:PORT, or a list of servers as in pools",
+    .schema = "{\"type\": [\"string\", \"array\"]}",
+    .read = read_short,
+};
+
+static const struct conf_form short_pool_form = {
+    .words = "as in pools",
+    .schema = "{\"type\": [\"string\", \"boolean\", \"object\"]}",
+    .read = read_short,
 };
 
 const struct conf_row top_rows[] = {
@@ -277,25 +295,25 @@ const struct conf_row top_rows[] = {
      .type = CONF_OWN,
      .offset = CONF_NO_FIELD,
      .flags = CONF_SHORT,
-     .form = &short_form,
+     .form = &short_listen_form,
      .doc = "Short form: an address to listen on; the listener is named main."},
     {.name = "to",
      .type = CONF_OWN,
      .offset = CONF_NO_FIELD,
      .flags = CONF_SHORT,
-     .form = &short_form,
+     .form = &short_to_form,
      .doc = "Short form: the servers of the only pool, which is named main."},
     {.name = "balance",
      .type = CONF_OWN,
      .offset = CONF_NO_FIELD,
      .flags = CONF_SHORT,
-     .form = &short_form,
+     .form = &short_pool_form,
      .doc = "Short form: balance of that pool."},
     {.name = "health",
      .type = CONF_OWN,
      .offset = CONF_NO_FIELD,
      .flags = CONF_SHORT,
-     .form = &short_form,
+     .form = &short_pool_form,
      .doc = "Short form: health of that pool."},
     {.name = NULL},
 };

@@ -264,6 +264,7 @@ static const struct conf_row drain_rows[] = {
 const struct conf_row pool_rows[] = {
     {.name = "servers",
      .type = CONF_LIST,
+     .also = "HOST:PORT",
      .offset = CONF_NO_FIELD,
      .flags = CONF_REQUIRED,
      .rows = server_rows,
@@ -282,6 +283,7 @@ const struct conf_row pool_rows[] = {
      .word_offset = CONF_NO_FIELD,
      .doc = "Connections to servers that are used again."},
     {.name = "health",
+     .also = "off, or a path",
      .type = CONF_SECTION,
      .offset = 0,
      .rows = health_rows,
@@ -321,19 +323,6 @@ static void check_overlap(struct reader *reader, const struct draft_pool *pool)
         "keep timeout below interval; the default is 2s of 5s");
 }
 
-static void check_expect(struct reader *reader, const struct node *pool)
-{
-    const struct pair *pair = node_find(pool, STR("health")), *expect;
-
-    pair = pair ? node_find(pair->value, STR("active")) : NULL;
-    expect = pair ? node_find(pair->value, STR("expect")) : NULL;
-    if (expect && !node_find(pair->value, STR("path")))
-        complaint_help(
-            complain(reader->complaints, "C012", expect->key->place,
-                     "'expect' has nothing to look at: only a connection is made"),
-            "add a 'path' to ask for");
-}
-
 static const struct node *active_word(const struct node *pool, str name)
 {
     const struct pair *pair = node_find(pool, STR("health"));
@@ -357,7 +346,6 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     pool->timeout = active_word(pair->value, STR("timeout"));
     pool->interval = active_word(pair->value, STR("interval"));
     check_overlap(reader, pool);
-    check_expect(reader, pair->value);
 }
 
 static void read_pools(struct reader *reader, const struct conf_row *row,
