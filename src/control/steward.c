@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-enum { HOUSEKEEPING_MS = 1000 };
+enum {
+    HOUSEKEEPING_MS = 1000,
+    MEMORY_SHARE = 2, /* bytes in flight may take half of what the process may use */
+};
 
 static void set_timer(struct steward *steward, struct timer *timer, uint64_t ms)
 {
@@ -194,6 +197,8 @@ static enum err init_workers(struct steward *steward)
 
         if (e)
             return e;
+        worker->engine.memory_most =
+            sys_memory_limit() / MEMORY_SHARE / steward->worker_count;
         access_log_init(&steward->access_logs[i],
                         log_ring_new(&steward->log_writer, LOG_ACCESS, LOG_RING_ACCESS));
         worker->access_log = &steward->access_logs[i];

@@ -43,12 +43,23 @@ struct engine {
     struct slab small, large;
     struct list pipes; /* idle ones */
     unsigned pipe_count;
-    unsigned index; /* among workers; counts and shards are kept under it */
-    char *scratch;  /* SCRATCH_SIZE bytes; nobody's after a wait */
+    uint64_t memory_most; /* for chunks; 0: no bound of its own */
+    unsigned index;       /* among workers; counts and shards are kept under it */
+    char *scratch;        /* SCRATCH_SIZE bytes; nobody's after a wait */
 };
 
 MUST_CHECK enum err engine_init(struct engine *engine, unsigned index);
 void engine_close(struct engine *engine);
+
+/* Is so much in use that no new work should be taken in? What has begun may go on: each
+ * exchange is bounded by itself. */
+static inline bool engine_is_full(const struct engine *engine)
+{
+    uint64_t used = (uint64_t)engine->small.in_use * CHUNK_SMALL +
+                    (uint64_t)engine->large.in_use * CHUNK_LARGE;
+
+    return engine->memory_most && used > engine->memory_most;
+}
 
 /* An empty chunk. */
 struct chunk *chunk_new(struct engine *engine, unsigned size);

@@ -126,6 +126,20 @@ void sys_thread_join(struct sys_thread *thread);
 /* CPUs that this process may use, at least 1. */
 unsigned sys_cpus(void);
 
+/* Bytes of memory that this process may use: the least of the machine's, its control
+ * group's and its own limit. */
+uint64_t sys_memory_limit(void);
+
+/* What this process has used and uses. */
+struct sys_usage {
+    uint64_t cpu_ns;                 /* user and system, all threads */
+    uint64_t resident, virtual_size; /* bytes */
+    unsigned open_files, open_files_most;
+};
+
+/* Not for the data path: it counts the descriptors one by one. */
+void sys_usage(struct sys_usage *out);
+
 /* ---- signals ---- */
 
 enum sys_signal {

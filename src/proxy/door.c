@@ -23,6 +23,10 @@ static void admit(struct door *door, int fd, const struct addr *peer)
     struct conn_permit permit;
     enum reject_reason why;
 
+    if (engine_is_full(&door->worker->engine)) {
+        reject(door, fd, REJECT_PROCESS_FULL);
+        return;
+    }
     if (!conn_limit_take(door->worker->conn_limit, door->listener, peer, &permit, &why)) {
         reject(door, fd, why);
         return;

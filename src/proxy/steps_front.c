@@ -59,6 +59,8 @@ enum flow step_route(struct exchange *x)
     body_init(&x->upload, &x->session->front.end, head, UINT64_MAX,
               head->framing == FRAMING_CHUNKED ? arena_alloc(&x->arena, BODY_TRAILER_ROOM)
                                                : NULL);
+    if (engine_is_full(&x->worker->engine))
+        return reply_error(x, 503, CAUSE_OVERLOADED, "no memory is left for now");
     if (normalise(x))
         return reply_error(x, 400, CAUSE_BAD_REQUEST,
                            "the request's path has no single meaning");
