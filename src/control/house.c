@@ -1,7 +1,51 @@
 /* What the admin server sees of the steward: metrics, status, readiness, reload. */
+#include "base/version.h"
 #include "control/metrics.h"
 #include "control/status.h"
 #include "control/steward_inside.h"
+
+static struct overview look(const struct steward *steward)
+{
+    struct overview view = {
+        .version = weir_version,
+        .snapshot = steward->current,
+        .worker_count = steward->worker_count,
+        .started = steward->started,
+        .wall = sys_wall(),
+        .now = sys_now(),
+        .reloads_succeeded = steward->reloads.succeeded,
+        .reloads_failed = steward->reloads.failed,
+        .last_reload_was_good = steward->reloads.last_was_good,
+        .is_draining = steward->is_draining,
+        .last_reload_at = steward->reloads.last_at,
+    };
+
+    for (unsigned i = 0; i < LOG_SINK_COUNT; i++)
+        view.log_dropped[i] = log_writer_dropped(&steward->log_writer, i);
+    sys_usage(&view.usage);
+    return view;
+}
+
+void house_sample(const struct steward *steward)
+{
+    struct overview view = look(steward);
+
+    overview_take(&view);
+}
+
+static void write_metrics(void *owner, struct scroll *out)
+{
+    struct overview view = look(owner);
+
+    metrics_write(&view, out);
+}
+
+static void write_status(void *owner, struct scroll *out)
+{
+    struct overview view = look(owner);
+
+    status_write(&view, out);
+}
 
 static bool is_ready(void *owner, struct scroll *why_not)
 {

@@ -66,6 +66,7 @@ static void housekeeping(struct timer *timer)
     struct steward *steward = container_of(timer, struct steward, housekeeping);
 
     steward_sweep(steward);
+    house_sample(steward);
     set_timer(steward, timer, HOUSEKEEPING_MS);
 }
 

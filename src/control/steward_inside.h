@@ -112,4 +112,7 @@ void wellness_names_changed(void *owner, str pool, str host, const struct addr *
 
 struct admin_house steward_house(struct steward *steward);
 
+/* Lets rates and quantiles take their samples; once a second. */
+void house_sample(const struct steward *steward);
+
 #endif
