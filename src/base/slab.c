@@ -36,7 +36,7 @@ static void add_page(struct slab *slab)
         check_failed(__FILE__, __LINE__, "the system has memory left");
     page->next = slab->pages;
     slab->pages = page;
-    slab->held += size;
+    __atomic_store_n(&slab->held, slab->held + size, __ATOMIC_RELAXED);
     for (size_t i = slab->per_page; i-- > 0;) {
         struct slab_item *item = (void *)(page->items + i * slab->item_size);
 

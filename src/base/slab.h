@@ -20,7 +20,7 @@ struct slab {
     size_t item_size;
     size_t per_page;
     size_t in_use;
-    size_t held; /* bytes taken from the heap */
+    size_t held; /* bytes taken from the heap; others may read it by slab_held */
 };
 
 /* name: static text. item_size in bytes. */
@@ -31,6 +31,12 @@ void *slab_take(struct slab *slab);
 
 /* item came from slab_take of the same slab. */
 void slab_give(struct slab *slab, void *item);
+
+/* Any thread, while the slab is there. */
+static inline size_t slab_held(const struct slab *slab)
+{
+    return __atomic_load_n(&slab->held, __ATOMIC_RELAXED);
+}
 
 /* Everything must have been given back. */
 void slab_close(struct slab *slab);

@@ -66,13 +66,14 @@ static struct server_record *server_new(struct registry *registry,
                                         struct pool_record *pool, str name,
                                         const struct addr *addr)
 {
-    char memory[KEY_ROOM];
+    char memory[KEY_ROOM], printed[ADDR_TEXT_MOST];
     struct server_record *record = new_zeroed(sizeof *record);
     unsigned workers = registry->worker_count;
 
     record->live.name = copy_str(name);
     record->live.pool_name = pool->live.name;
     record->live.addr = *addr;
+    record->live.addr_text = copy_str(addr_print(addr, printed, sizeof printed));
     record->live.shards = new_zeroed(workers * sizeof(struct server_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct server_desk));
     for (unsigned i = 0; i < workers; i++)
@@ -97,6 +98,7 @@ static void server_free(struct server_record *record)
     map_remove(&record->pool->by_key, record->key);
     free_str(record->key);
     free_str(record->live.name);
+    free_str(record->live.addr_text);
     free(record->live.shards);
     free(record->live.desks);
     free(record);

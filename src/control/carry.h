@@ -8,6 +8,7 @@
 #define CONTROL_CARRY_H
 
 #include "base/map.h"
+#include "control/meter.h"
 #include "guard/health.h"
 #include "lb/live.h"
 #include "lb/pool.h"
@@ -17,16 +18,19 @@ struct server_record {
     struct server_live live; /* what others point to */
     struct list node;        /* pool_record->servers */
     struct pool_record *pool;
-    str key;                 /* in pool_record->by_key */
-    struct health_state health;      /* the reason in words, too */
-    const struct server_entry *entry; /* in the current snapshot; NULL: removed */
-    struct check_outcome last_check; /* valid when checked_at != 0 */
-    uint64_t checked_at;             /* wall ns */
-    uint64_t changed_at;             /* wall ns: when it came into its state */
-    uint64_t good_at;                /* wall ns of the last passed check; 0: never */
-    uint64_t checks[2];              /* failed, passed */
-    bool is_listed;                  /* seen while the members are being gone through */
-    bool is_watched;                 /* by the prober */
+    str key;                             /* in pool_record->by_key */
+    struct health_state health;          /* the reason in words, too */
+    const struct server_entry *entry;    /* in the current snapshot; NULL: removed */
+    struct check_outcome last_check;     /* valid when checked_at != 0 */
+    uint64_t checked_at;                 /* wall ns */
+    uint64_t changed_at;                 /* wall ns: when it came into its state */
+    uint64_t good_at;                    /* wall ns of the last passed check; 0: never */
+    uint64_t checks[CHECK_BAD_BODY + 1]; /* by enum check_result */
+    struct histogram check_time;
+    uint64_t transitions[HEALTH_COUNT]; /* into that state */
+    struct meter meter;
+    bool is_listed;  /* seen while the members are being gone through */
+    bool is_watched; /* by the prober */
 };
 
 /* Name resolution of one entry that is a host name: control/discovery fills it. */
@@ -39,18 +43,20 @@ struct name_record {
 
 struct pool_record {
     struct pool_live live;
-    struct list node;       /* registry->pools */
-    struct list servers;    /* struct server_record */
-    struct map by_key;      /* the same, by name and address */
-    struct list names;      /* struct name_record */
-    const struct pool *pool; /* in the current snapshot; NULL: removed */
+    struct list node;               /* registry->pools */
+    struct list servers;            /* struct server_record */
+    struct map by_key;              /* the same, by name and address */
+    struct list names;              /* struct name_record */
+    const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
+    struct meter meter;
 };
 
 struct listener_record {
     struct listener_live live;
     struct list node;
     bool is_current; /* in the current snapshot */
+    struct meter meter;
 };
 
 struct route_record {

@@ -149,6 +149,7 @@ struct listener_shard {
     uint64_t rejected[REJECT_COUNT];
     uint64_t bytes_received, bytes_sent;
     uint64_t requests[CODE_CLASSES];
+    uint64_t causes[CAUSE_COUNT]; /* of requests that no route has taken */
 };
 
 struct listener_live {

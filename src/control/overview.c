@@ -1,0 +1,108 @@
+/*
+ * Sums. A listener has no histogram of its own: its latencies are those of the routes that
+ * it may take, which is the same wherever routes are not shared between listeners.
+ */
+#include "control/overview.h"
+
+#include "lb/match.h"
+
+void overview_server_times(const struct overview *view, const struct server_live *server,
+                           struct histogram *out)
+{
+    *out = (struct histogram){0};
+    for (unsigned i = 0; i < view->worker_count; i++)
+        histogram_sum(out, &server->shards[i].response);
+}
+
+bool overview_route_is_of(const struct route *route, const struct listener *listener)
+{
+    return listener->kind == LISTENER_HTTP &&
+           (!route->match || match_has_listener(route->match, listener->index));
+}
+
+static void add_route_times(const struct overview *view, const struct route *route,
+                            struct histogram *out)
+{
+    for (unsigned i = 0; i < view->worker_count; i++)
+        for (unsigned class = 0; class < CODE_CLASSES; class ++)
+            histogram_sum(out, &route->live->shards[i].duration[class]);
+}
+
+struct meter_sample overview_listener(const struct overview *view,
+                                      const struct listener *listener)
+{
+    struct meter_sample sample = {.at = view->now};
+    const struct snapshot *snapshot = view->snapshot;
+
+    for (unsigned i = 0; i < view->worker_count; i++) {
+        const struct listener_shard *shard = &listener->live->shards[i];
+
+        for (unsigned class = 0; class < CODE_CLASSES; class ++)
+            sample.count += counter_read(&shard->requests[class]);
+        sample.errors += counter_read(&shard->requests[5]);
+    }
+    for (unsigned i = 0; i < snapshot->route_count; i++)
+        if (overview_route_is_of(&snapshot->routes[i], listener))
+            add_route_times(view, &snapshot->routes[i], &sample.latency);
+    return sample;
+}
+
+struct meter_sample overview_pool(const struct overview *view, const struct pool *pool)
+{
+    struct meter_sample sample = {.at = view->now};
+    struct histogram times;
+
+    for (unsigned i = 0; i < view->worker_count; i++)
+        sample.count += counter_read(&pool->live->shards[i].requests);
+    list_each(node, &record_of_pool(pool)->servers) {
+        struct server_record *server = list_entry(node, struct server_record, node);
+
+        overview_server_times(view, &server->live, &times);
+        histogram_sum(&sample.latency, &times);
+    }
+    return sample;
+}
+
+struct meter_sample overview_server(const struct overview *view,
+                                    const struct server_live *server)
+{
+    struct meter_sample sample = {.at = view->now};
+
+    for (unsigned i = 0; i < view->worker_count; i++) {
+        const struct server_shard *shard = &server->shards[i];
+
+        for (unsigned class = 0; class < CODE_CLASSES; class ++)
+            sample.count += counter_read(&shard->requests[class]);
+        sample.errors += counter_read(&shard->requests[5]);
+    }
+    overview_server_times(view, server, &sample.latency);
+    return sample;
+}
+
+static void take_servers(const struct overview *view, struct pool_record *pool)
+{
+    list_each(node, &pool->servers) {
+        struct server_record *server = list_entry(node, struct server_record, node);
+        struct meter_sample sample = overview_server(view, &server->live);
+
+        meter_take(&server->meter, &sample);
+    }
+}
+
+void overview_take(const struct overview *view)
+{
+    const struct snapshot *snapshot = view->snapshot;
+
+    for (unsigned i = 0; i < snapshot->listener_count; i++) {
+        struct meter_sample sample = overview_listener(view, &snapshot->listeners[i]);
+
+        meter_take(&record_of_listener(&snapshot->listeners[i])->meter, &sample);
+    }
+    for (unsigned i = 0; i < snapshot->pool_count; i++) {
+        struct meter_sample sample = overview_pool(view, &snapshot->pools[i]);
+        struct pool_record *record = record_of_pool(&snapshot->pools[i]);
+
+        meter_take(&record->meter, &sample);
+        take_servers(view, record);
+    }
+}

@@ -1,0 +1,72 @@
+/*
+ * What metrics and status are made of, all of it by argument: the snapshot in use with the
+ * live objects behind it, and what the steward knows besides. Both are pure functions of
+ * this, so tests state it and look at the text.
+ */
+#ifndef CONTROL_OVERVIEW_H
+#define CONTROL_OVERVIEW_H
+
+#include "control/carry.h"
+#include "control/conf/scroll.h"
+#include "io/log_writer.h"
+#include "lb/model.h"
+
+struct memory_area {
+    const char *name;
+    uint64_t bytes;
+};
+
+struct overview {
+    const char *version;
+    const struct snapshot *snapshot;
+    unsigned worker_count;
+    uint64_t started, wall; /* wall ns */
+    uint64_t now;           /* monotonic ns */
+    uint64_t reloads_succeeded, reloads_failed;
+    bool last_reload_was_good;
+    bool is_draining;
+    uint64_t last_reload_at; /* wall ns */
+    uint64_t log_dropped[LOG_SINK_COUNT];
+    struct sys_usage usage;
+    const struct memory_area *areas; /* up to one whose name is NULL; NULL: none */
+};
+
+/* ---- from the public part of a live object to the steward's own ---- */
+
+static inline struct pool_record *record_of_pool(const struct pool *pool)
+{
+    return container_of(pool->live, struct pool_record, live);
+}
+
+static inline struct listener_record *record_of_listener(const struct listener *listener)
+{
+    return container_of(listener->live, struct listener_record, live);
+}
+
+/* Is it in the current snapshot, and is there something to be reached? */
+static inline bool server_is_shown(const struct server_record *server)
+{
+    return server->entry != NULL;
+}
+
+/* ---- sums over the workers ---- */
+
+/* A server's times to first byte. */
+void overview_server_times(const struct overview *view, const struct server_live *server,
+                           struct histogram *out);
+
+/* What a meter samples of each. */
+struct meter_sample overview_listener(const struct overview *view,
+                                      const struct listener *listener);
+struct meter_sample overview_pool(const struct overview *view, const struct pool *pool);
+struct meter_sample overview_server(const struct overview *view,
+                                    const struct server_live *server);
+
+/* Samples everything; to be called about once a second. Only snapshot, worker_count and
+ * now are looked at. */
+void overview_take(const struct overview *view);
+
+/* May requests that came in at this listener take the route? */
+bool overview_route_is_of(const struct route *route, const struct listener *listener);
+
+#endif
