@@ -1,0 +1,181 @@
+/*
+ * The table of verbs, and which of them was meant. What a verb does lies elsewhere: the
+ * daemon in run.c, proxy.c and demo.c, what needs no daemon in offline.c, what talks to a
+ * running one in cli/.
+ */
+#include "base/version.h"
+#include "main/offline.h"
+#include "main/verbs.h"
+
+#include <stdio.h>
+
+static int check_verb(const struct given *given)
+{
+    return offline_check(given->count + 1, given->words - 1);
+}
+
+static int expand_verb(const struct given *given)
+{
+    return offline_expand(given->count + 1, given->words - 1);
+}
+
+static int schema_verb(const struct given *given)
+{
+    return offline_schema(given->count + 1, given->words - 1);
+}
+
+static int version_verb(const struct given *given)
+{
+    printf("weir %s\n", weir_version);
+    return EXIT_GOOD;
+}
+
+static int help_verb(const struct given *given);
+
+#define CONFIG_ROW                                              \
+    {                                                           \
+        "--config", "-c", OPTION_VALUE, "FILE",                 \
+            "the configuration; without it /etc/weir/weir.yaml" \
+    }
+
+static const struct option_row run_options[] = {
+    CONFIG_ROW,
+    {"--no-supervisor", NULL, OPTION_FLAG, NULL,
+     "one process: for debuggers, and where something else restarts it"},
+    {.name = NULL},
+};
+
+static const struct option_row proxy_options[] = {
+    {"--listen", NULL, OPTION_VALUES, "ADDRESS",
+     ":8080, 127.0.0.1:8080, [::1]:8080, tcp://:5432; may be given again"},
+    {"--to", NULL, OPTION_VALUES, "ADDRESS[=WEIGHT]", "a server; once for each"},
+    {"--balance", NULL, OPTION_VALUE, "HOW",
+     "weighted_round_robin (the default), least_connections, random_two, ..."},
+    {"--health", NULL, OPTION_VALUE, "PATH",
+     "check by GET of this path; without it by connecting"},
+    {"--print-config", NULL, OPTION_FLAG, NULL,
+     "print the configuration that this stands for, and do not run it"},
+    {.name = NULL},
+};
+
+static const struct option_row demo_options[] = {
+    {"--port", NULL, OPTION_VALUE, "N", "where weir listens; without it any free port"},
+    {.name = NULL},
+};
+
+static const struct option_row check_options[] = {
+    {"-c", NULL, OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {"--strict", NULL, OPTION_FLAG, NULL, "warnings are errors"},
+    {"--format", NULL, OPTION_VALUE, "text|json", "for people or for programs"},
+    {.name = NULL},
+};
+
+static const struct option_row expand_options[] = {
+    {"-c", NULL, OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {.name = NULL},
+};
+
+static const struct option_row schema_options[] = {
+    {"--format", NULL, OPTION_VALUE, "json|markdown|man",
+     "a JSON Schema, the reference, or weir.yaml(5)"},
+    {.name = NULL},
+};
+
+static const struct verb verbs[] = {
+    {"run", "[-c FILE]", "Runs the daemon in the foreground.", run_options, 0, run_verb},
+    {"proxy", "--listen ADDRESS --to ADDRESS...", "Balances over servers named here.",
+     proxy_options, 0, proxy_verb},
+    {"demo", "[--port N]", "Three small servers and weir before them, to try out.",
+     demo_options, 0, demo_verb},
+    {"check", "[-c FILE|-] [--strict]", "Says what is wrong with a configuration.",
+     check_options, 0, check_verb},
+    {"expand", "[-c FILE|-]", "Prints a configuration with every default.",
+     expand_options, 0, expand_verb},
+    {"schema", "[--format json|markdown|man]", "Prints what a configuration may hold.",
+     schema_options, 0, schema_verb},
+    {"version", "", "Prints the version.", NULL, 0, version_verb},
+    {"help", "[VERB]", "Prints this, or how a verb is used.", NULL, 1, help_verb},
+    {.name = NULL},
+};
+
+static const char *verb_name(const void *of, unsigned i)
+{
+    return ((const struct verb *)of)[i].name;
+}
+
+static const struct verb *find_verb(str name)
+{
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        if (str_eq(name, str_of(verb->name)))
+            return verb;
+    }
+    return NULL;
+}
+
+static int unknown_verb(str name)
+{
+    const char *meant = name_meant(name, verb_name, verbs);
+
+    if (meant)
+        return usage_error(NULL, "there is no verb '" STR_FMT "'; did you mean '%s'?",
+                           STR_ARG(name), meant);
+    return usage_error(NULL, "there is no verb '" STR_FMT "'", STR_ARG(name));
+}
+
+static void list_verbs(void)
+{
+    printf("weir %s, a load balancer\n\nusage: weir VERB ...\n\n", weir_version);
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        printf("  %-8s %s\n", verb->name, verb->doc);
+    puts("\n'weir help VERB' says more about one. Exit status: 0 good, 1 errors,\n"
+         "2 wrong usage, 3 the daemon cannot be reached.");
+}
+
+static int help_verb(const struct given *given)
+{
+    str name = option_word(given, 0);
+    const struct verb *verb = name.p ? find_verb(name) : NULL;
+
+    if (name.p && !verb)
+        return unknown_verb(name);
+    if (verb)
+        verb_help(verb);
+    else
+        list_verbs();
+    return EXIT_GOOD;
+}
+
+/* The spellings of other programs. */
+static str plain_name(str name)
+{
+    if (str_eq(name, STR("--help")) || str_eq(name, STR("-h")))
+        return STR("help");
+    if (str_eq(name, STR("--version")) || str_eq(name, STR("-V")))
+        return STR("version");
+    return name;
+}
+
+static bool asks_for_help(const struct given *given)
+{
+    for (int i = 0; i < given->count; i++) {
+        if (strcmp(given->words[i], "--help") == 0 || strcmp(given->words[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct given given = {.count = argc - 2, .words = argv + 2};
+
+    if (argc < 2)
+        return usage_error(NULL, "what is to be done? A verb is missing");
+    given.verb = find_verb(plain_name(str_of(argv[1])));
+    if (!given.verb)
+        return unknown_verb(str_of(argv[1]));
+    if (asks_for_help(&given)) {
+        verb_help(given.verb);
+        return EXIT_GOOD;
+    }
+    return options_check(&given) ? given.verb->run(&given) : EXIT_USAGE;
+}

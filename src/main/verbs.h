@@ -1,0 +1,11 @@
+/* The verbs that main carries out itself; each gives the exit status. */
+#ifndef MAIN_VERBS_H
+#define MAIN_VERBS_H
+
+#include "main/options.h"
+
+int run_verb(const struct given *given);
+int proxy_verb(const struct given *given);
+int demo_verb(const struct given *given);
+
+#endif
