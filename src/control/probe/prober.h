@@ -14,7 +14,7 @@
 
 /* One server to watch. Strings and lists in `check` are copied by prober_watch. */
 struct probe_target {
-    struct server_live *server; /* identity; held by the caller until prober_forget says so */
+    struct server_live *server; /* identity; held by the caller until the farewell */
     struct health_check check;
     enum proxy_protocol proxy_protocol; /* then the check speaks it too (LOCAL) */
 };

@@ -1,0 +1,74 @@
+/*
+ * One check of one server, from the dial to its outcome. What all kinds share is here:
+ * connect, the words to send, the deadline over the whole. A kind says what to send and
+ * judges what comes back; TCP sends nothing and is content. When the next check is made,
+ * and who hears of it, is the prober's.
+ */
+#ifndef CONTROL_PROBE_PROBE_H
+#define CONTROL_PROBE_PROBE_H
+
+#include "base/text.h"
+#include "control/probe/prober.h"
+#include "net/conn.h"
+
+struct probe;
+
+struct probe_kind {
+    const char *name;
+
+    /* Appends what is sent as soon as the connection stands; NULL: nothing. */
+    void (*compose)(struct text *out, const struct probe_target *target);
+
+    /* That was sent, or something may have come: reads on, and calls probe_finish when
+     * the verdict is clear. */
+    void (*proceed)(struct probe *probe);
+
+    /* Gives back what hangs on probe->answer; NULL: nothing ever does. */
+    void (*drop)(struct probe *probe);
+};
+
+extern const struct probe_kind probe_tcp, probe_http;
+
+/* What to ask of a server; one block of memory, freed with free(). */
+struct probe_question {
+    struct probe_target target; /* its strings and lists lie behind */
+    const struct probe_kind *kind;
+    str request; /* to send; begins with a PROXY header where the server wants one */
+};
+
+struct probe_question *probe_question_new(const struct probe_target *target);
+bool probe_question_eq(const struct probe_question *a, const struct probe_question *b);
+
+typedef void probe_fn(struct probe *probe, const struct check_outcome *outcome);
+
+struct probe {
+    struct engine *engine;
+    struct probe_question *question; /* its own; changes only between two checks */
+    probe_fn *finished;
+    bool is_running;
+    struct conn conn;
+    struct timer deadline;
+    uint64_t begun; /* monotonic ns */
+    size_t sent;    /* of question->request */
+    void *answer;   /* the kind's, while a check runs */
+};
+
+/* Takes the question over. */
+void probe_init(struct probe *probe, struct engine *engine,
+                struct probe_question *question, probe_fn *finished);
+void probe_close(struct probe *probe);
+
+/*
+ * Begins a check; `finished` is called when it is decided, perhaps at once. ERR_NO_FDS or
+ * ERR_NO_MEMORY: we ourselves lack the means, which says nothing about the server; no
+ * check was made.
+ */
+MUST_CHECK enum err probe_begin(struct probe *probe);
+
+/* Ends a running check without a word; harmless when none runs. */
+void probe_abandon(struct probe *probe);
+
+/* For kinds: the verdict. The probe may be gone when this returns. */
+void probe_finish(struct probe *probe, enum check_result result, unsigned status);
+
+#endif

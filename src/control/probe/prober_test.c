@@ -1,0 +1,327 @@
+/* The timetable, with its own thread and real servers played by the test: first checks at
+ * once, the interval, one outstanding at most, changed questions, farewells, the line. */
+#include "prober.c"
+
+#include "control/probe/test_server.h"
+
+static struct mailbox home;
+static struct prober *prober;
+static struct probe_report *reports[20000];
+static unsigned report_count, report_at;
+
+static void take_report(struct mail *mail)
+{
+    struct probe_report *report = container_of(mail, struct probe_report, mail);
+
+    assert_ptr_equal(report->owner, &home);
+    assert_true(report_count < array_len(reports));
+    reports[report_count++] = report;
+}
+
+/* The next report; NULL: none came within so many ms. */
+static const struct probe_report *next_report(int ms)
+{
+    if (report_at == report_count && test_is_readable(home.event, ms))
+        mailbox_open(&home);
+    return report_at < report_count ? reports[report_at++] : NULL;
+}
+
+static int begin(void **state)
+{
+    report_count = report_at = 0;
+    assert_int_equal(mailbox_init(&home), ERR_OK);
+    assert_int_equal(prober_new(&prober, &home, take_report, &home), ERR_OK);
+    return 0;
+}
+
+static int end(void **state)
+{
+    prober_stop(prober);
+    mailbox_open(&home);
+    mailbox_close(&home);
+    while (report_count)
+        free(reports[--report_count]);
+    return 0;
+}
+
+static const struct status_range ok_range = {200, 299};
+
+static struct probe_target target_of(struct test_server *server, bool is_http)
+{
+    return (struct probe_target){
+        .server = &server->live,
+        .check = {.is_enabled = true,
+                  .is_http = is_http,
+                  .path = STR("/healthz"),
+                  .expect_status = &ok_range,
+                  .expect_status_count = 1,
+                  .interval = 40,
+                  .timeout = 2000,
+                  .jitter = 10},
+    };
+}
+
+static void expect(struct test_server *server, enum check_result result)
+{
+    const struct probe_report *report = next_report(5000);
+
+    assert_non_null(report);
+    assert_ptr_equal(report->server, &server->live);
+    assert_false(report->is_farewell);
+    assert_int_equal(report->outcome.result, result);
+}
+
+static void expect_farewell(struct test_server *server)
+{
+    const struct probe_report *report;
+
+    do
+        assert_non_null(report = next_report(5000));
+    while (!report->is_farewell);
+    assert_ptr_equal(report->server, &server->live);
+    assert_null(next_report(150));
+}
+
+static void answer(int fd, const char *status)
+{
+    char words[128];
+
+    assert_non_null(strstr(test_read_head(fd), "GET /healthz HTTP/1.1\r\n"));
+    test_say(
+        fd, words,
+        (size_t)sprintf(words, "HTTP/1.1 %s X\r\nContent-Length: 0\r\n\r\n", status));
+    close(fd);
+}
+
+static void test_again_and_again(void **state)
+{
+    struct test_server server;
+    struct probe_target target;
+    uint64_t began = sys_now();
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    answer(test_server_accept(&server, 5000), "200");
+    expect(&server, CHECK_PASSED);
+    for (unsigned i = 0; i < 4; i++) {
+        answer(test_server_accept(&server, 5000), i % 2 ? "200" : "500");
+        expect(&server, i % 2 ? CHECK_PASSED : CHECK_BAD_STATUS);
+    }
+    assert_true(sys_now() - began >=
+                4 * 36 * NS_PER_MS); /* not sooner than jitter says */
+    prober_forget(prober, &server.live);
+    expect_farewell(&server);
+    test_server_close(&server);
+}
+
+static void test_first_check_at_once(void **state)
+{
+    struct test_server server;
+    struct probe_target target;
+
+    test_server_open(&server);
+    target = target_of(&server, false);
+    target.check.interval = 3600 * 1000;
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    expect(&server, CHECK_PASSED);
+    assert_null(next_report(150)); /* and the next much later */
+    test_server_close(&server);
+}
+
+/* The server holds its answer back for several intervals. */
+static void test_one_outstanding(void **state)
+{
+    struct test_server server;
+    struct probe_target target;
+    int fd;
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    fd = test_server_accept(&server, 5000);
+    assert_true(fd >= 0);
+    assert_int_equal(test_server_accept(&server, 200), -1);
+    answer(fd, "200");
+    expect(&server, CHECK_PASSED);
+    answer(test_server_accept(&server, 5000), "200"); /* then at once */
+    expect(&server, CHECK_PASSED);
+    test_server_close(&server);
+}
+
+static void test_equal_and_changed_questions(void **state)
+{
+    struct test_server server;
+    struct probe_target target;
+    int old, new;
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    target.check.interval = 3600 * 1000;
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    old = test_server_accept(&server, 5000);
+    prober_watch(prober, &target);
+    assert_int_equal(test_server_accept(&server, 150), -1);
+    target.check.host = STR("other");
+    prober_watch(prober, &target);
+    new = test_server_accept(&server, 5000);
+    assert_non_null(strstr(test_read_head(new), "\r\nHost: other\r\n"));
+    answer(old, "500"); /* nobody listens there any more */
+    assert_null(next_report(100));
+    test_say(new, "HTTP/1.1 204 X\r\n\r\n", 18);
+    expect(&server, CHECK_PASSED);
+    close(new);
+    test_server_close(&server);
+}
+
+static void test_forgotten_while_asked(void **state)
+{
+    struct test_server server, stranger;
+    struct probe_target target;
+    int fd;
+
+    test_server_open(&server);
+    test_server_open(&stranger);
+    target = target_of(&server, true);
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    fd = test_server_accept(&server, 5000);
+    prober_forget(prober, &server.live);
+    expect_farewell(&server);
+    assert_non_null(strstr(test_read_head(fd), "GET ")); /* and then it was closed */
+    close(fd);
+    prober_forget(prober, &stranger.live);
+    expect_farewell(&stranger);
+    prober_watch(prober, &target); /* and back again */
+    answer(test_server_accept(&server, 5000), "200");
+    expect(&server, CHECK_PASSED);
+    test_server_close(&server);
+    test_server_close(&stranger);
+}
+
+static void test_stopped_with_all_in_motion(void **state)
+{
+    struct test_server server[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct probe_target target;
+
+        test_server_open(&server[i]);
+        target = target_of(&server[i], i > 0);
+        prober_watch(prober, &target); /* some before the start */
+        if (i == 1)
+            assert_int_equal(prober_start(prober), ERR_OK);
+    }
+    assert_true(test_server_accept(&server[1], 5000) >= 0);
+    /* prober_stop follows in end() */
+    for (unsigned i = 0; i < 3; i++)
+        test_server_close(&server[i]);
+}
+
+static void test_never_started(void **state)
+{
+    struct test_server server;
+    struct probe_target target;
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    prober_watch(prober, &target);
+    prober_forget(prober, &server.live);
+    test_server_close(&server);
+}
+
+/* More silent servers than may be asked at once: the others get their turn. */
+static void test_line(void **state)
+{
+    enum { SILENT = 6 };
+    struct test_server silent[SILENT], lively;
+    struct probe_target target;
+    unsigned heard = 0, passed = 0;
+
+    prober->at_once = 2;
+    for (unsigned i = 0; i < SILENT; i++) {
+        test_server_open(&silent[i]);
+        target = target_of(&silent[i], true);
+        target.check.timeout = 50;
+        target.check.interval = 3600 * 1000;
+        prober_watch(prober, &target);
+    }
+    test_server_open(&lively);
+    target = target_of(&lively, false);
+    target.check.interval = 3600 * 1000;
+    prober_watch(prober, &target);
+    prober_forget(prober, &silent[5].live); /* while it stands in line */
+    assert_int_equal(prober_start(prober), ERR_OK);
+    while (heard < SILENT + 1) {
+        const struct probe_report *report = next_report(5000);
+
+        assert_non_null(report);
+        heard++;
+        if (report->server == &lively.live)
+            passed += report->outcome.result == CHECK_PASSED;
+        else if (!report->is_farewell)
+            assert_int_equal(report->outcome.result, CHECK_NO_ANSWER);
+    }
+    assert_int_equal(passed, 1);
+    assert_null(next_report(100));
+    for (unsigned i = 0; i < SILENT; i++)
+        test_server_close(&silent[i]);
+    test_server_close(&lively);
+}
+
+/* Ten thousand servers, one listener behind them all: each is checked once a round. */
+static void test_many(void **state)
+{
+    enum { MANY = 10000 };
+    struct server_live *lives = calloc(MANY, sizeof *lives);
+    struct test_server server;
+    unsigned char *seen = calloc(MANY, 1);
+
+    test_server_open(&server);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct probe_target target = target_of(&server, false);
+
+        lives[i].addr = server.live.addr;
+        target.server = &lives[i];
+        target.check.interval = 3600 * 1000;
+        prober_watch(prober, &target);
+    }
+    assert_int_equal(prober_start(prober), ERR_OK);
+    for (unsigned i = 0; i < MANY; i++) {
+        const struct probe_report *report;
+        int fd;
+
+        while (!(report = next_report(1)))
+            while ((fd = test_server_accept(&server, 0)) >= 0)
+                close(fd);
+        assert_int_equal(report->outcome.result, CHECK_PASSED);
+        assert_int_equal(seen[report->server - lives]++, 0);
+    }
+    assert_null(next_report(50));
+    prober_stop(prober);
+    assert_int_equal(prober_new(&prober, &home, take_report, &home), ERR_OK);
+    test_server_close(&server);
+    free(lives);
+    free(seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_again_and_again, begin, end),
+        cmocka_unit_test_setup_teardown(test_first_check_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_one_outstanding, begin, end),
+        cmocka_unit_test_setup_teardown(test_equal_and_changed_questions, begin, end),
+        cmocka_unit_test_setup_teardown(test_forgotten_while_asked, begin, end),
+        cmocka_unit_test_setup_teardown(test_stopped_with_all_in_motion, begin, end),
+        cmocka_unit_test_setup_teardown(test_never_started, begin, end),
+        cmocka_unit_test_setup_teardown(test_line, begin, end),
+        cmocka_unit_test_setup_teardown(test_many, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
