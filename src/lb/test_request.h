@@ -24,6 +24,7 @@ static inline void request_init(struct test_request *request, const char *method
 {
     *request = (struct test_request){.client = {.family = ADDR_IP4}};
     request->head.fields = request->fields;
+    request->head.known = UINT64_MAX;
     request->head.field_room = TEST_FIELDS;
     request->head.method_text = str_of(method);
     request->head.method = method_find(request->head.method_text);

@@ -69,12 +69,12 @@ static const char *read_version(struct scan *scan, const char *p)
     return fail(scan, 505, "HTTP version is not 1.0 or 1.1");
 }
 
-/* What the target and the method mean together (RFC 9112 3.2). */
-static bool judge_target(struct scan *scan)
+/* Targets that do not begin with '/' (RFC 9112 3.2.2 to 3.2.4). */
+static bool judge_odd_target(struct scan *scan)
 {
     struct head *head = scan->head;
+    bool is_options = head->method == HTTP_OPTIONS;
     struct uri uri;
-    bool is_star;
 
     if (head->method == HTTP_CONNECT)
         return uri_check_authority(head->target)
@@ -82,22 +82,40 @@ static bool judge_target(struct scan *scan)
                    : fail(scan, 400, "the target of CONNECT is not host:port");
     if (uri_split(head->target, &uri))
         return fail(scan, 400, "malformed request target");
-    is_star = uri.path.n == 1 && uri.path.p[0] == '*';
-    if (is_star && head->method != HTTP_OPTIONS)
+    if (!uri.scheme.p && !is_options)
         return fail(scan, 400, "the target * is for OPTIONS only");
-    if (head->method == HTTP_TRACE)
-        return fail(scan, 405, "TRACE is not for this server");
     head->path = uri.path;
     head->query = uri.query;
     if (!uri.scheme.p)
         return true;
     if (!uri_check_authority(uri.authority))
         return fail(scan, 400, "malformed host in the request target");
-    if (head->method == HTTP_OPTIONS &&
+    if (is_options &&
         uri.authority.p + uri.authority.n == head->target.p + head->target.n)
-        head->path = STR("*"); /* RFC 9112 3.2.4 */
+        head->path = STR("*");
     head->authority = uri.authority;
     head->flags |= HEAD_ABSOLUTE;
+    return true;
+}
+
+/* What method and target mean together; `path_end`: the first '?' or the target's end. */
+static bool judge_target(struct scan *scan, const char *path_end)
+{
+    struct head *head = scan->head;
+    str target = head->target;
+
+    if (unlikely(target.n == 0))
+        return fail(scan, 400, "malformed request target");
+    if (unlikely(*target.p != '/' || head->method == HTTP_CONNECT)) {
+        if (!judge_odd_target(scan))
+            return false;
+    } else {
+        head->path = str_slice(target.p, path_end);
+        if (path_end < target.p + target.n)
+            head->query = str_slice(path_end + 1, target.p + target.n);
+    }
+    if (unlikely(head->method == HTTP_TRACE))
+        return fail(scan, 405, "TRACE is not for this server");
     return true;
 }
 
@@ -122,13 +140,15 @@ static const char *read_method(struct scan *scan, const char *p)
 static const char *read_request_line(struct scan *scan, const char *p)
 {
     struct head *head = scan->head;
-    const char *target = read_method(scan, p), *after;
+    const char *target = read_method(scan, p), *after, *path_end;
 
     if (!target)
         return NULL;
-    after = scan_to_blank(target, scan->end, scan->low);
+    path_end = after = scan_path(target, scan->end, scan->low);
+    if (after < scan->end && *after == '?')
+        after = scan_target(after, scan->end, scan->low);
     if (after == scan->end || *after != ' ')
-        return fail(scan, 400, "no blank behind the request target");
+        return fail(scan, 400, "a character that may not stand in a request target");
     head->target = str_slice(target, after);
     p = read_version(scan, after + 1);
     if (p)
@@ -139,7 +159,7 @@ static const char *read_request_line(struct scan *scan, const char *p)
         return fail(scan, 414, "the request target is too long");
     if (unlikely(head->method_text.n > METHOD_MOST))
         return fail(scan, 501, "the method is too long");
-    return judge_target(scan) ? p : NULL;
+    return judge_target(scan, path_end) ? p : NULL;
 }
 
 static bool is_digit(char c)
@@ -373,6 +393,7 @@ enum h1_verdict h1_read_request(struct h1_reader *reader, str bytes,
 
     if (verdict != H1_DONE)
         return verdict;
+    head->known = scan.known;
     scan.fault = h1_judge_request(head, scan.known);
     return scan.fault.why ? bad(reader, &scan) : H1_DONE;
 }
@@ -386,6 +407,7 @@ enum h1_verdict h1_read_response(struct h1_reader *reader, str bytes,
 
     if (verdict != H1_DONE)
         return verdict;
+    head->known = scan.known;
     scan.fault = h1_judge_response(head, scan.known, asked);
     return scan.fault.why ? bad(reader, &scan) : H1_DONE;
 }

@@ -4,8 +4,16 @@
  */
 #include "proto/head.h"
 
+/* Most names that are asked for are not there: one look at the mask says so. */
+static bool has(const struct head *head, enum field_name name)
+{
+    return head->known >> name & 1;
+}
+
 struct field *head_find(const struct head *head, enum field_name name)
 {
+    if (!has(head, name))
+        return NULL;
     for (unsigned i = 0; i < head->field_count; i++) {
         struct field *field = &head->fields[i];
 
@@ -30,6 +38,8 @@ unsigned head_drop(struct head *head, enum field_name name)
 {
     unsigned count = 0;
 
+    if (!has(head, name))
+        return 0;
     for (unsigned i = 0; i < head->field_count; i++) {
         struct field *field = &head->fields[i];
 
@@ -60,6 +70,7 @@ bool head_add(struct head *head, enum field_name known, str name, str value)
 {
     if (head->field_count >= head->field_room)
         return false;
+    head->known |= (uint64_t)1 << known;
     head->fields[head->field_count++] =
         (struct field){.name = name, .value = value, .known = (unsigned char)known};
     return true;

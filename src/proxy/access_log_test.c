@@ -74,6 +74,7 @@ static void begin(struct stage *s)
     x->pool = &s->pool;
     x->request = (struct head){.fields = s->fields,
                                .field_count = 4,
+                               .known = UINT64_MAX,
                                .method = HTTP_GET,
                                .method_text = STR("GET"),
                                .path = STR("/a/../c"),
