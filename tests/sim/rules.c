@@ -1,0 +1,57 @@
+/* Short deadlines, so that a world in which all of them are reached lasts a minute. */
+#include "rules.h"
+
+struct rules rules;
+
+static uint32_t ms(unsigned low, unsigned high)
+{
+    return (uint32_t)draw_between(low, high);
+}
+
+void rules_draw(void)
+{
+    rules = (struct rules){.is_calm = draw_percent(20),
+                           .workers = (unsigned)draw_between(1, 3),
+                           .visitors = (unsigned)draw_between(10, 50),
+                           .lasts = draw_between(2, 8) * SECOND,
+                           .descriptors = 2000};
+    rules.timeouts = (struct timeouts){
+        .connect = ms(300, 2000),
+        .request_header = ms(500, 4000),
+        .request_body = ms(500, 4000),
+        .response = ms(1000, 5000),
+        .response_body = ms(500, 4000),
+        .client_write = ms(500, 4000),
+        .idle = ms(500, 6000),
+        .tunnel = ms(1000, 6000),
+    };
+    rules.sizes = (struct sizes){.header_size = 16 * 1024,
+                                 .headers = 100,
+                                 .uri = 8 * 1024,
+                                 .buffer = 64 * 1024,
+                                 .body = 8 * 1024 * 1024};
+    rules.retries = (struct retries){
+        .count = (uint32_t)draw(4),
+        .on_errors = RETRY_CONNECT_ERROR | RETRY_RESET_BEFORE_RESPONSE |
+                     (draw_percent(30) ? RETRY_RESPONSE_TIMEOUT : 0),
+        .budget_share = 20,
+        .budget_floor = 3,
+    };
+    rules.slow_client = (struct slow_client){.min_rate = 500, .grace = ms(1000, 3000)};
+    rules.keepalive = (struct keepalive){.connections = (uint32_t)draw(6),
+                                         .idle = ms(500, 5000),
+                                         .max_requests = ms(1, 1000)};
+    if (!rules.is_calm && draw_percent(10))
+        rules.descriptors = (unsigned)draw_between(30, 80);
+}
+
+uint64_t rules_all_deadlines(void)
+{
+    const struct timeouts *t = &rules.timeouts;
+    uint32_t tries = rules.retries.count + 1;
+
+    return ns_of(tries * (t->connect + 2 * t->response) + t->request_header +
+                 2 * t->request_body + t->response_body + t->client_write + t->idle +
+                 t->tunnel + rules.slow_client.grace * 3 + 5000) +
+           2 * SLACK;
+}

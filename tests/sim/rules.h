@@ -1,0 +1,38 @@
+/*
+ * What was drawn for one world: how the daemon is set up and how wild its visitors and
+ * origins are. The players know the daemon's settings, because a deadline can be judged
+ * only by who knows it.
+ */
+#ifndef SIM_RULES_H
+#define SIM_RULES_H
+
+#include "lb/model.h"
+#include "slack.h"
+
+struct rules {
+    struct timeouts timeouts; /* the same everywhere */
+    struct sizes sizes;
+    struct retries retries;
+    struct slow_client slow_client;
+    struct keepalive keepalive;
+    bool is_calm; /* nothing and nobody misbehaves */
+    unsigned workers;
+    unsigned visitors;
+    unsigned descriptors;
+    uint64_t lasts; /* ns in which visitors come */
+};
+
+extern struct rules rules;
+
+/* From the seed. */
+void rules_draw(void);
+
+/* Longer than any exchange may take from the moment when its client does nothing more. */
+uint64_t rules_all_deadlines(void);
+
+static inline uint64_t ns_of(uint32_t ms)
+{
+    return (uint64_t)ms * MS;
+}
+
+#endif
