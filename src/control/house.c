@@ -22,7 +22,6 @@ static struct overview look(const struct steward *steward)
 
     for (unsigned i = 0; i < LOG_SINK_COUNT; i++)
         view.log_dropped[i] = log_writer_dropped(&steward->log_writer, i);
-    sys_usage(&view.usage);
     return view;
 }
 
@@ -33,10 +32,40 @@ void house_sample(const struct steward *steward)
     overview_take(&view);
 }
 
+static void add_area(struct memory_area *areas, const struct slab *slab)
+{
+    while (areas->name && strcmp(areas->name, slab->name) != 0)
+        areas++;
+    areas->name = slab->name;
+    areas->bytes += slab_held(slab);
+}
+
+enum { AREAS_MOST = 16 };
+
+/* All slabs of the workers, by what they are for. */
+static void find_areas(const struct steward *steward, struct memory_area *areas)
+{
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        const struct worker *worker = &steward->workers[i];
+
+        add_area(areas, &worker->session_slab);
+        add_area(areas, &worker->exchange_slab);
+        add_area(areas, &worker->link_slab);
+        add_area(areas, &worker->relay_slab);
+        add_area(areas, &worker->tcp_slab);
+        add_area(areas, &worker->engine.small);
+        add_area(areas, &worker->engine.large);
+    }
+}
+
 static void write_metrics(void *owner, struct scroll *out)
 {
+    struct memory_area areas[AREAS_MOST] = {{NULL, 0}};
     struct overview view = look(owner);
 
+    sys_usage(&view.usage);
+    find_areas(owner, areas);
+    view.areas = areas;
     metrics_write(&view, out);
 }
 

@@ -1,0 +1,264 @@
+/*
+ * {"version", "uptime", "config": {...}, "workers", "listeners": [...], "pools": [{...,
+ * "servers": [...]}]}. Times are seconds, as far as they go as "how long ago", so that the
+ * reader's clock does not matter.
+ */
+#include "control/status.h"
+
+#include "lb/balance.h"
+
+/* ---- JSON that grows ---- */
+
+static void key(struct scroll *out, const char *name)
+{
+    char last = out->n ? out->p[out->n - 1] : '{';
+
+    if (last != '{' && last != '[')
+        scroll_char(out, ',');
+    scroll_format(out, "\"%s\":", name);
+}
+
+static void add_str(struct scroll *out, const char *name, str value)
+{
+    key(out, name);
+    scroll_json(out, value);
+}
+
+static void add_u64(struct scroll *out, const char *name, uint64_t value)
+{
+    key(out, name);
+    scroll_format(out, "%llu", (unsigned long long)value);
+}
+
+static void add_bool(struct scroll *out, const char *name, bool value)
+{
+    key(out, name);
+    scroll_add(out, value ? STR("true") : STR("false"));
+}
+
+static void add_double(struct scroll *out, const char *name, double value)
+{
+    key(out, name);
+    scroll_format(out, "%.6g", value);
+}
+
+/* Seconds since then; left out where it never was. */
+static void add_ago(struct scroll *out, const char *name, uint64_t then, uint64_t now)
+{
+    if (then)
+        add_double(out, name, now > then ? (double)(now - then) / 1e9 : 0);
+}
+
+static void next_item(struct scroll *out)
+{
+    if (out->p[out->n - 1] != '[')
+        scroll_char(out, ',');
+    scroll_char(out, '{');
+}
+
+static void add_reading(struct scroll *out, const struct meter_reading *reading)
+{
+    if (!reading->is_known)
+        return;
+    add_double(out, "rate", reading->rate);
+    add_double(out, "error_share", reading->errors);
+    if (!reading->has_latency)
+        return;
+    add_double(out, "p50", (double)reading->p50 / 1e6);
+    add_double(out, "p95", (double)reading->p95 / 1e6);
+}
+
+/* ---- the parts ---- */
+
+static void add_config(struct scroll *out, const struct overview *view)
+{
+    key(out, "config");
+    scroll_char(out, '{');
+    add_u64(out, "number", view->snapshot->number);
+    add_bool(out, "ok", view->last_reload_was_good);
+    add_ago(out, "accepted_ago", view->last_reload_at, view->wall);
+    add_u64(out, "reloads", view->reloads_succeeded);
+    add_u64(out, "refused", view->reloads_failed);
+    scroll_char(out, '}');
+}
+
+static void add_addresses(struct scroll *out, const struct listener *listener)
+{
+    char memory[ADDR_TEXT_MOST];
+
+    key(out, "addresses");
+    scroll_char(out, '[');
+    for (unsigned i = 0; i < listener->address_count; i++) {
+        if (i)
+            scroll_char(out, ',');
+        scroll_json(out, addr_print(&listener->addresses[i], memory, sizeof memory));
+    }
+    scroll_char(out, ']');
+}
+
+static void add_listener(struct scroll *out, const struct overview *view,
+                         const struct listener *listener)
+{
+    struct meter_sample sample = overview_listener(view, listener);
+    struct meter_reading reading =
+        meter_read(&record_of_listener(listener)->meter, &sample);
+
+    next_item(out);
+    add_str(out, "name", listener->name);
+    add_str(out, "kind", listener->kind == LISTENER_HTTP ? STR("http") : STR("tcp"));
+    add_addresses(out, listener);
+    add_u64(out, "connections",
+            atomic_load_explicit(&listener->live->connections, memory_order_relaxed));
+    if (listener->kind == LISTENER_HTTP) {
+        add_u64(out, "requests", sample.count);
+        add_reading(out, &reading);
+    }
+    scroll_char(out, '}');
+}
+
+/* "200 in 2ms", "timeout", "refused": what the last check saw. */
+static void add_check_result(struct scroll *out, const struct check_outcome *outcome)
+{
+    static const char *const words[] = {
+        [CHECK_PASSED] = "connected",      [CHECK_CONNECT_FAILED] = "no connection",
+        [CHECK_NO_ANSWER] = "timeout",     [CHECK_CLOSED] = "closed early",
+        [CHECK_INVALID] = "not HTTP",      [CHECK_BAD_STATUS] = "status",
+        [CHECK_BAD_BODY] = "body differs",
+    };
+    struct scroll text = {0};
+
+    if (outcome->result == CHECK_CONNECT_FAILED)
+        scroll_add(&text, str_of(err_text(outcome->error)));
+    else if (outcome->status)
+        scroll_format(&text, "%u", outcome->status);
+    else
+        scroll_add(&text, str_of(words[outcome->result]));
+    if (outcome->result == CHECK_BAD_BODY && outcome->status)
+        scroll_add(&text, STR(" but body differs"));
+    scroll_format(&text, " in %ums", outcome->duration_ms);
+    add_str(out, "result", scroll_str(&text));
+    scroll_close(&text);
+}
+
+static void add_check(struct scroll *out, const struct overview *view,
+                      const struct server_record *server)
+{
+    if (!server->checked_at)
+        return;
+    key(out, "last_check");
+    scroll_char(out, '{');
+    add_bool(out, "passed", server->last_check.result == CHECK_PASSED);
+    add_check_result(out, &server->last_check);
+    add_ago(out, "ago", server->checked_at, view->wall);
+    add_ago(out, "good_ago", server->good_at, view->wall);
+    scroll_char(out, '}');
+}
+
+/* Of a name without an address: the name is all there is. */
+static str address_text(const struct server_record *server)
+{
+    if (server->live.addr.family == ADDR_NONE)
+        return server->entry->host;
+    return server->live.addr_text;
+}
+
+static void add_server(struct scroll *out, const struct overview *view,
+                       const struct server_record *server)
+{
+    struct meter_sample sample = overview_server(view, &server->live);
+    struct meter_reading reading = meter_read(&server->meter, &sample);
+    uint64_t failures = 0;
+
+    for (unsigned i = 0; i < view->worker_count; i++)
+        for (unsigned failure = 0; failure < FAILURE_COUNT; failure++)
+            failures += counter_read(&server->live.shards[i].failures[failure]);
+    next_item(out);
+    add_str(out, "name", server->live.name);
+    add_str(out, "address", address_text(server));
+    add_str(out, "state", str_of(health_text(server->health.health)));
+    add_str(out, "reason", health_reason(&server->health));
+    add_ago(out, "since", server->changed_at, view->wall);
+    add_u64(out, "weight", server->entry->weight);
+    add_bool(out, "backup", server->entry->is_backup);
+    add_u64(out, "connections",
+            atomic_load_explicit(&server->live.in_flight, memory_order_relaxed));
+    add_u64(out, "requests", sample.count);
+    add_reading(out, &reading);
+    add_u64(out, "failures", failures);
+    add_u64(out, "fails", server->health.failed);
+    add_check(out, view, server);
+    scroll_char(out, '}');
+}
+
+/* Why nobody in the pool may be chosen: the reason of the server that went last. */
+static void add_pool_state(struct scroll *out, const struct overview *view,
+                           struct pool_record *record)
+{
+    const struct server_record *last = NULL;
+    unsigned all = 0, usable = 0;
+
+    list_each(node, &record->servers) {
+        struct server_record *server = list_entry(node, struct server_record, node);
+
+        if (!server_is_shown(server))
+            continue;
+        all++;
+        usable += health_is_usable(server->health.health);
+        if (!last || server->changed_at > last->changed_at)
+            last = server;
+    }
+    add_u64(out, "up", usable);
+    add_u64(out, "all", all);
+    add_str(out, "state", usable ? STR("ok") : STR("down"));
+    if (usable || !last)
+        return;
+    add_str(out, "reason", health_reason(&last->health));
+    add_ago(out, "since", last->changed_at, view->wall);
+}
+
+static void add_pool(struct scroll *out, const struct overview *view,
+                     const struct pool *pool)
+{
+    struct pool_record *record = record_of_pool(pool);
+    struct meter_sample sample = overview_pool(view, pool);
+    struct meter_reading reading = meter_read(&record->meter, &sample);
+
+    next_item(out);
+    add_str(out, "name", pool->name);
+    add_str(out, "balance", str_of(pool->balancer->name));
+    add_pool_state(out, view, record);
+    add_bool(out, "is_checked", pool->check.is_enabled);
+    add_u64(out, "in_flight",
+            atomic_load_explicit(&pool->live->in_flight, memory_order_relaxed));
+    add_u64(out, "requests", sample.count);
+    add_reading(out, &reading);
+    key(out, "servers");
+    scroll_char(out, '[');
+    list_each(node, &record->servers) {
+        struct server_record *server = list_entry(node, struct server_record, node);
+
+        if (server_is_shown(server))
+            add_server(out, view, server);
+    }
+    scroll_add(out, STR("]}"));
+}
+
+void status_write(const struct overview *view, struct scroll *out)
+{
+    scroll_char(out, '{');
+    add_str(out, "version", str_of(view->version));
+    add_ago(out, "uptime", view->started, view->wall);
+    add_bool(out, "draining", view->is_draining);
+    add_config(out, view);
+    add_u64(out, "workers", view->worker_count);
+    key(out, "listeners");
+    scroll_char(out, '[');
+    for (unsigned i = 0; i < view->snapshot->listener_count; i++)
+        add_listener(out, view, &view->snapshot->listeners[i]);
+    scroll_char(out, ']');
+    key(out, "pools");
+    scroll_char(out, '[');
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++)
+        add_pool(out, view, &view->snapshot->pools[i]);
+    scroll_add(out, STR("]}\n"));
+}

@@ -1,0 +1,144 @@
+/* The whole document for a small house, to the letter; and what changes in it. */
+#include "control/status.c"
+
+#include "control/stage_test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct scroll written(const struct stage *stage)
+{
+    struct scroll out = {0};
+
+    status_write(&stage->view, &out);
+    scroll_char(&out, '\0');
+    return out;
+}
+
+static void assert_holds(const struct scroll *out, const char *text)
+{
+    if (!strstr(out->p, text))
+        fail_msg("no %s in %s", text, out->p);
+}
+
+static void test_at_the_start(void **state)
+{
+    struct stage *s = stage_new();
+    struct scroll out;
+
+    s->servers[0].live.addr_text = STR("10.0.0.1:80");
+    s->servers[1].live.addr_text = STR("10.0.0.2:80");
+    s->servers[1].changed_at = s->view.wall - UINT64_C(120000000000);
+    out = written(s);
+    assert_string_equal(
+        out.p,
+        "{\"version\":\"1.2.3\",\"uptime\":3661,\"draining\":false,\"config\":{\"number\":42,"
+        "\"ok\":true,\"reloads\":0,\"refused\":0},\"workers\":2,\"listeners\":[{\"name\":"
+        "\"web\",\"kind\":\"http\",\"addresses\":[],\"connections\":0,\"requests\":0}],"
+        "\"pools\":[{\"name\":\"app\",\"balance\":\"least_connections\",\"up\":1,\"all\":2,"
+        "\"state\":\"ok\",\"is_checked\":true,\"in_flight\":0,\"requests\":0,\"servers\":["
+        "{\"name\":\"one\",\"address\":\"10.0.0.1:80\",\"state\":\"up\",\"reason\":"
+        "\"HTTP 200 in 2ms\",\"weight\":1,\"backup\":false,\"connections\":0,\"requests\":0,"
+        "\"failures\":0,\"fails\":0},{\"name\":\"two\",\"address\":\"10.0.0.2:80\",\"state\":"
+        "\"down\",\"reason\":\"connection refused\",\"since\":120,\"weight\":1,\"backup\":"
+        "false,\"connections\":0,\"requests\":0,\"failures\":0,\"fails\":0}]}]}\n");
+    scroll_close(&out);
+    stage_free(s);
+}
+
+static void test_rates(void **state)
+{
+    struct stage *s = stage_new();
+    struct scroll out;
+
+    overview_take(&s->view);
+    s->view.now += UINT64_C(2000000000);
+    for (int i = 0; i < 100; i++) {
+        s->listener_shards[i % 2].requests[i < 10 ? 5 : 2]++;
+        histogram_add(&s->route_shards[i % 2].duration[2], 1000000);
+        s->pool_shards[0].requests++;
+        s->server_shards[0][1].requests[2]++;
+        histogram_add(&s->server_shards[0][1].response, 1000000);
+    }
+    s->server_shards[1][0].failures[FAILURE_CONNECT_REFUSED] = 3;
+    out = written(s);
+    assert_holds(&out,
+                 "\"connections\":0,\"requests\":100,\"rate\":50,\"error_share\":0.1,"
+                 "\"p50\":0.0025,\"p95\":0.00475}");
+    assert_holds(&out, "\"in_flight\":0,\"requests\":100,\"rate\":50,\"error_share\":0,");
+    assert_holds(&out, "\"failures\":3,");
+    scroll_close(&out);
+    stage_free(s);
+}
+
+static void test_checks(void **state)
+{
+    struct stage *s = stage_new();
+    struct server_record *server = &s->servers[0];
+    struct scroll out;
+
+    server->checked_at = s->view.wall - 1000000000;
+    server->last_check = (struct check_outcome){.status = 200, .duration_ms = 2};
+    server->good_at = server->checked_at;
+    s->servers[1].checked_at = s->view.wall - 2000000000;
+    s->servers[1].health.failed = 3;
+    s->servers[1].last_check = (struct check_outcome){
+        .result = CHECK_CONNECT_FAILED, .error = ERR_REFUSED, .duration_ms = 0};
+    out = written(s);
+    assert_holds(&out,
+                 "\"last_check\":{\"passed\":true,\"result\":\"200 in 2ms\",\"ago\":1,"
+                 "\"good_ago\":1}");
+    assert_holds(&out, "\"fails\":3,\"last_check\":{\"passed\":false,\"result\":"
+                       "\"connection refused in 0ms\",\"ago\":2}");
+    scroll_close(&out);
+    stage_free(s);
+}
+
+static void test_a_pool_that_is_down(void **state)
+{
+    struct stage *s = stage_new();
+    struct scroll out;
+
+    stage_health(s, 0, HEALTH_DOWN, "2 of 3 checks: no answer");
+    s->servers[0].changed_at = s->view.wall - UINT64_C(60000000000);
+    s->servers[1].changed_at = s->view.wall - UINT64_C(90000000000);
+    s->view.is_draining = true;
+    s->view.last_reload_was_good = false;
+    out = written(s);
+    assert_holds(&out, "\"up\":0,\"all\":2,\"state\":\"down\",\"reason\":"
+                       "\"2 of 3 checks: no answer\",\"since\":60");
+    assert_holds(&out, "\"draining\":true");
+    assert_holds(&out, "\"ok\":false");
+    scroll_close(&out);
+    stage_free(s);
+}
+
+/* A removed one is not shown; one without an address by its name. */
+static void test_members(void **state)
+{
+    struct stage *s = stage_new();
+    struct scroll out;
+
+    s->servers[0].entry = NULL;
+    s->servers[1].live.addr = (struct addr){0};
+    s->entries[1].host = STR("app.example");
+    stage_health(s, 1, HEALTH_UNRESOLVED, "its name has no address");
+    out = written(s);
+    assert_null(strstr(out.p, "\"one\""));
+    assert_holds(&out, "\"address\":\"app.example\",\"state\":\"unresolved\"");
+    assert_holds(&out, "\"all\":1");
+    scroll_close(&out);
+    stage_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_at_the_start), cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_checks),       cmocka_unit_test(test_a_pool_that_is_down),
+        cmocka_unit_test(test_members),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
