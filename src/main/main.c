@@ -59,7 +59,8 @@ static const struct option_row proxy_options[] = {
 };
 
 static const struct option_row demo_options[] = {
-    {"--port", NULL, OPTION_VALUE, "N", "where weir listens; without it any free port"},
+    {"--port", NULL, OPTION_VALUE, "N",
+     "where weir listens; without it 8080, or any free port"},
     {.name = NULL},
 };
 
@@ -166,7 +167,7 @@ static bool asks_for_help(const struct given *given)
 
 int main(int argc, char **argv)
 {
-    struct given given = {.count = argc - 2, .words = argv + 2};
+    struct given given = {.program = argv[0], .count = argc - 2, .words = argv + 2};
 
     if (argc < 2)
         return usage_error(NULL, "what is to be done? A verb is missing");

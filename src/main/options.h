@@ -37,7 +37,8 @@ struct verb {
 /* A command line that was found good. */
 struct given {
     const struct verb *verb;
-    int count; /* behind the verb */
+    const char *program; /* as it was called */
+    int count;           /* behind the verb */
     char **words;
 };
 
