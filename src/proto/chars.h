@@ -52,44 +52,66 @@ static ALWAYS_INLINE chars16 chars_load(const char *p)
     return v;
 }
 
-/* Neither letter nor '-'. */
-static ALWAYS_INLINE unsigned ends_word(const char *p)
+static ALWAYS_INLINE uint64_t load_u64(const char *p)
 {
-    chars16 v = chars_load(p);
+    uint64_t v;
 
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static ALWAYS_INLINE uint32_t load_u32(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/*
+ * As chars_load for n < 16 bytes, the rest zeros: from pieces that may overlap, which is
+ * cheaper than a copy of unknown length. Little-endian, as every machine this runs on.
+ */
+static ALWAYS_INLINE chars16 chars_load_few(const char *p, size_t n)
+{
+    uint64_t words[2] = {0, 0};
+    chars16 v;
+
+    if (n > 8) {
+        words[0] = load_u64(p);
+        words[1] = load_u64(p + n - 8) >> (128 - 8 * n);
+    } else if (n >= 4) {
+        words[0] = load_u32(p) | (uint64_t)load_u32(p + n - 4) << (8 * n - 32);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            words[0] |= (uint64_t)(unsigned char)p[i] << (8 * i);
+    }
+    memcpy(&v, words, sizeof v);
+    return v;
+}
+
+/* Neither letter nor '-'. */
+static ALWAYS_INLINE unsigned ends_word(chars16 v)
+{
     return VECTOR_MASK(((v | 0x20) - 'a' <= 25) | (v == '-')) ^ 0xffff;
 }
 
-/* Blank and controls. */
-static ALWAYS_INLINE unsigned ends_at_blank(const char *p)
-{
-    return VECTOR_MASK(chars_load(p) <= 0x20);
-}
-
 /* Controls, HTAB too. */
-static ALWAYS_INLINE unsigned ends_at_control(const char *p)
+static ALWAYS_INLINE unsigned ends_at_control(chars16 v)
 {
-    chars16 v = chars_load(p);
-
     return VECTOR_MASK((v < 0x20) | (v == 0x7f));
 }
 
 /* Not of CHAR_TARGET. */
-static ALWAYS_INLINE unsigned ends_target(const char *p)
+static ALWAYS_INLINE unsigned ends_target(chars16 v)
 {
-    chars16 v = chars_load(p);
-
     return VECTOR_MASK((v - 0x21 > 0x7e - 0x21) | (v == '#'));
 }
 
-/* Fewer than sixteen bytes in all: the same over a copy that is filled up with zeros. */
-static NEVER_INLINE unsigned ends_in_few(const char *p, size_t n,
-                                         unsigned (*ends)(const char *))
+/* Not of CHAR_TARGET, or '?'. */
+static ALWAYS_INLINE unsigned ends_path(chars16 v)
 {
-    char copy[16] = {0};
-
-    memcpy(copy, p, n);
-    return ends(copy) | 1u << n;
+    return VECTOR_MASK((v - 0x21 > 0x7e - 0x21) | (v == '#') | (v == '?'));
 }
 
 /*
@@ -97,20 +119,20 @@ static NEVER_INLINE unsigned ends_in_few(const char *p, size_t n,
  * bytes begin: the last piece is read so that it ends at `end`.
  */
 static ALWAYS_INLINE const char *scan_run(const char *p, const char *end, const char *low,
-                                          unsigned (*ends)(const char *))
+                                          unsigned (*ends)(chars16))
 {
     unsigned hits;
 
     while (likely(end - p >= 16)) {
-        hits = ends(p);
+        hits = ends(chars_load(p));
         if (hits)
             return p + __builtin_ctz(hits);
         p += 16;
     }
     if (likely(end - low >= 16))
-        hits = (ends(end - 16) | 1u << 16) >> (16 - (end - p));
+        hits = (ends(chars_load(end - 16)) | 1u << 16) >> (16 - (end - p));
     else
-        hits = ends_in_few(p, (size_t)(end - p), ends);
+        hits = ends(chars_load_few(p, (size_t)(end - p))) | 1u << (end - p);
     return p + __builtin_ctz(hits);
 }
 
@@ -122,11 +144,18 @@ static ALWAYS_INLINE const char *scan_token(const char *p, const char *end,
     return p < end && *p != ':' ? scan_class(p, end, CHAR_TOKEN) : p;
 }
 
-/* The first byte up to 0x20 (blank and controls), or end. */
-static ALWAYS_INLINE const char *scan_to_blank(const char *p, const char *end,
-                                               const char *low)
+/* The first byte that is not of CHAR_TARGET, or end. */
+static ALWAYS_INLINE const char *scan_target(const char *p, const char *end,
+                                             const char *low)
 {
-    return scan_run(p, end, low, ends_at_blank);
+    return scan_run(p, end, low, ends_target);
+}
+
+/* The same, or the first '?'. */
+static ALWAYS_INLINE const char *scan_path(const char *p, const char *end,
+                                           const char *low)
+{
+    return scan_run(p, end, low, ends_path);
 }
 
 /* The first byte that may not stand in a field value (controls but HTAB), or end. */
@@ -141,9 +170,9 @@ static ALWAYS_INLINE const char *scan_value(const char *p, const char *end,
 }
 
 /* Are all bytes of CHAR_TARGET? */
-static ALWAYS_INLINE bool chars_are_target(str s)
+static inline bool chars_are_target(str s)
 {
-    return scan_run(s.p, s.p + s.n, s.p, ends_target) == s.p + s.n;
+    return scan_target(s.p, s.p + s.n, s.p) == s.p + s.n;
 }
 
 #endif

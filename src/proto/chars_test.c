@@ -49,6 +49,7 @@ static void test_scanners(void **state)
             char *memory = malloc(n + 1);
             size_t skip = (c + n) % (at + 1);
             const char *end, *stop;
+            bool is_target;
 
             assert_non_null(memory);
             memset(memory, 'a', n);
@@ -59,8 +60,11 @@ static void test_scanners(void **state)
             stop = memory + at;
             assert_ptr_equal(scan_token(memory + skip, end, memory),
                              n && !char_is((char)c, CHAR_TOKEN) ? stop : end);
-            assert_ptr_equal(scan_to_blank(memory + skip, end, memory),
-                             n && c <= 0x20 ? stop : end);
+            is_target = char_is((char)c, CHAR_TARGET);
+            assert_ptr_equal(scan_target(memory + skip, end, memory),
+                             n && !is_target ? stop : end);
+            assert_ptr_equal(scan_path(memory + skip, end, memory),
+                             n && (!is_target || c == '?') ? stop : end);
             assert_ptr_equal(scan_value(memory + skip, end, memory),
                              n && !may_be_value((unsigned char)c) ? stop : end);
             assert_int_equal(chars_are_target((str){memory, n}),

@@ -338,6 +338,8 @@ static void test_targets(void **state)
     assert_null(o.head.query.p);
     o = request("OPTIONS http://b HTTP/1.1\r\nHost: b\r\n\r\n");
     assert_str(o.head.path, "*");
+    o = request("OPTIONS http://b/b HTTP/1.1\r\nHost: b\r\n\r\n");
+    assert_str(o.head.path, "/b");
     o = request("OPTIONS http://b/ HTTP/1.1\r\nHost: b\r\n\r\n");
     assert_str(o.head.path, "/");
     o = request("GET /? HTTP/1.0\r\n\r\n");

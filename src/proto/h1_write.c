@@ -86,21 +86,38 @@ static void write_connection_te(struct text *out, enum h1_after after)
                                     : STR("Connection: TE\r\n"));
 }
 
+/* And Host, which stands first because servers look for it first. */
+static void write_request_line(struct text *out, const struct head *head, str target)
+{
+    static const str version = {" HTTP/1.1\r\n", 11}, host = {"Host: ", 6};
+    size_t n = head->method_text.n + 1 + target.n + version.n;
+    char *p = out->p + out->n;
+
+    if (head->authority.n)
+        n += host.n + head->authority.n + line_end.n;
+    if (unlikely(n > out->room - out->n)) {
+        out->overflow = true;
+        return;
+    }
+    out->n += n;
+    put(&p, head->method_text);
+    *p++ = ' ';
+    put(&p, target);
+    put(&p, version);
+    if (head->authority.n) {
+        put(&p, host);
+        put(&p, head->authority);
+        put(&p, line_end);
+    }
+}
+
 void h1_write_request(struct text *out, const struct head *head, str target,
                       enum h1_after after)
 {
     bool wants_body = head->method == HTTP_POST || head->method == HTTP_PUT ||
                       head->method == HTTP_PATCH;
 
-    text_add(out, head->method_text);
-    text_char(out, ' ');
-    text_add(out, target);
-    text_add(out, STR(" HTTP/1.1\r\n"));
-    if (head->authority.n) {
-        text_add(out, STR("Host: "));
-        text_add(out, head->authority);
-        text_add(out, line_end);
-    }
+    write_request_line(out, head, target);
     write_fields(out, head, NAME_HOST);
     if (head->framing == FRAMING_CHUNKED)
         text_add(out, STR("Transfer-Encoding: chunked\r\n"));

@@ -28,7 +28,8 @@ struct field *head_find_name(const struct head *head, str name)
     for (unsigned i = 0; i < head->field_count; i++) {
         struct field *field = &head->fields[i];
 
-        if (!field->dropped && str_eq_nocase(field->name, name))
+        if (field->name.n == name.n && !field->dropped &&
+            str_eq_nocase(field->name, name))
             return field;
     }
     return NULL;
@@ -58,7 +59,8 @@ unsigned head_drop_name(struct head *head, str name)
     for (unsigned i = 0; i < head->field_count; i++) {
         struct field *field = &head->fields[i];
 
-        if (!field->dropped && str_eq_nocase(field->name, name)) {
+        if (field->name.n == name.n && !field->dropped &&
+            str_eq_nocase(field->name, name)) {
             field->dropped = true;
             count++;
         }

@@ -5,6 +5,8 @@
  */
 #include "proto/names.h"
 
+#include "proto/chars.h"
+
 enum { KEPT = 1 << 0, NAME_MOST = 30 };
 
 struct known_name {
@@ -100,22 +102,6 @@ static inline unsigned name_slot(str name)
     return ((unsigned)name.n + 6 * first + 11 * last) & 127;
 }
 
-static inline uint64_t load8(const char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static inline uint32_t load4(const char *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /*
  * Are n >= 2 bytes of a token the same as a lower-case text of letters, digits and '-'?
  * Pieces may overlap. In tokens, setting the bit 0x20 makes no character one of these
@@ -129,13 +115,13 @@ static inline bool token_eq(const char *token, const char *text, size_t n)
 
     if (n >= 8) {
         for (size_t i = 0; i < last; i += 8)
-            if ((load8(token + i) | fold8) != load8(text + i))
+            if ((load_u64(token + i) | fold8) != load_u64(text + i))
                 return false;
-        return (load8(token + last) | fold8) == load8(text + last);
+        return (load_u64(token + last) | fold8) == load_u64(text + last);
     }
     if (n >= 4)
-        return (load4(token) | fold4) == load4(text) &&
-               (load4(token + n - 4) | fold4) == load4(text + n - 4);
+        return (load_u32(token) | fold4) == load_u32(text) &&
+               (load_u32(token + n - 4) | fold4) == load_u32(text + n - 4);
     return (token[0] | 0x20) == text[0] && (token[1] | 0x20) == text[1] &&
            (token[n - 1] | 0x20) == text[n - 1];
 }

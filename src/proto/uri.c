@@ -57,19 +57,42 @@ enum err uri_split(str target, struct uri *out)
     return ERR_OK;
 }
 
+/* The next sixteen characters, zeros behind the last; how many of them are real. */
+static inline chars16 load_piece(str s, size_t at, unsigned *count)
+{
+    if (s.n - at >= 16) {
+        *count = 16;
+        return chars_load(s.p + at);
+    }
+    *count = (unsigned)(s.n - at);
+    return chars_load_few(s.p + at, *count);
+}
+
+/* One bit for each of the characters that needs no second look in a path. */
+static inline unsigned are_usual(chars16 v)
+{
+    return VECTOR_MASK((v - '&' <= ';' - '&') | (v - '@' <= 'Z' - '@') |
+                       (v - 'a' <= 'z' - 'a') | (v == '_') | (v == '=') | (v == '~'));
+}
+
 /*
  * Is the path its own normal form? May say no where it is (then the slow way finds out),
  * never yes where it is not.
  */
 static bool is_plainly_normal(str path)
 {
-    for (size_t i = 0; i < path.n; i++) {
-        char c = path.p[i];
+    unsigned slash_before = 0, count;
 
-        if (!char_is(c, CHAR_PATH))
+    for (size_t at = 0; at < path.n; at += 16) {
+        chars16 v = load_piece(path, at, &count);
+        unsigned slashes = VECTOR_MASK(v == '/');
+        unsigned dots = VECTOR_MASK(v == '.');
+
+        if ((are_usual(v) | ~0u << count) != ~0u)
             return false;
-        if (c == '/' && i + 1 < path.n && (path.p[i + 1] == '/' || path.p[i + 1] == '.'))
+        if ((slashes << 1 | slash_before) & (slashes | dots))
             return false;
+        slash_before = slashes >> 15;
     }
     return true;
 }
@@ -229,16 +252,27 @@ enum err uri_normalise(str path, struct arena *arena, str *normal)
     return ERR_OK;
 }
 
+/* One bit for each of the characters that may stand in a host name. */
+static inline unsigned are_host(chars16 v)
+{
+    return VECTOR_MASK(((v | 0x20) - 'a' <= 25) | (v - '0' <= 9) | (v - '-' <= 1) |
+                       (v == '_'));
+}
+
 /* Letters, digits, '-', '_', '.', no empty label but a last one. Ends at the first ':'. */
 static size_t host_name_length(str s)
 {
-    char before = '.';
+    unsigned dot_before = 1, count, length = 16;
     size_t n = 0;
 
-    for (; n < s.n && char_is(s.p[n], CHAR_HOST); n++) {
-        if (s.p[n] == '.' && before == '.')
+    for (; n < s.n && length == 16; n += length) {
+        chars16 v = load_piece(s, n, &count);
+        unsigned dots = VECTOR_MASK(v == '.');
+
+        length = (unsigned)__builtin_ctz(~are_host(v));
+        if ((dots << 1 | dot_before) & dots & ((1u << length) - 1))
             return 0;
-        before = s.p[n];
+        dot_before = dots >> 15;
     }
     if (n > HOST_MOST || (n < s.n && s.p[n] != ':'))
         return 0;
@@ -263,30 +297,36 @@ static bool port_parse(str s, uint16_t *port)
     return value > 0 && value <= UINT16_MAX;
 }
 
+/* "[address]" with or without ":port". By itself because few have one. */
+static NEVER_INLINE bool cut_ip6(str authority, str *host, uint16_t *port)
+{
+    struct addr addr;
+    long at = str_find_char(authority, ']');
+
+    if (at < 0)
+        return false;
+    *host = str_upto(authority, (size_t)at + 1);
+    if (addr_parse_ip(str_slice(authority.p + 1, authority.p + at), &addr) ||
+        addr.family != ADDR_IP6 || addr.scope)
+        return false;
+    authority = str_from(authority, (size_t)at + 1);
+    if (authority.n == 0)
+        return true;
+    return authority.p[0] == ':' && port_parse(str_from(authority, 1), port);
+}
+
 /* host[:port] in two; host with its brackets, port 0 when there is none. */
 static bool cut_authority(str authority, str *host, uint16_t *port)
 {
     *port = 0;
-    if (authority.n && authority.p[0] == '[') {
-        struct addr addr;
-        long at = str_find_char(authority, ']');
-
-        if (at < 0)
-            return false;
-        *host = str_upto(authority, (size_t)at + 1);
-        if (addr_parse_ip(str_slice(authority.p + 1, authority.p + at), &addr) ||
-            addr.family != ADDR_IP6 || addr.scope)
-            return false;
-        authority = str_from(authority, (size_t)at + 1);
-        if (authority.n == 0)
-            return true;
-        return authority.p[0] == ':' && port_parse(str_from(authority, 1), port);
-    }
+    if (authority.n && authority.p[0] == '[')
+        return cut_ip6(authority, host, port);
     *host = str_upto(authority, host_name_length(authority));
     if (host->n == 0)
         return false;
-    authority = str_from(authority, host->n);
-    return authority.n == 0 || port_parse(str_from(authority, 1), port);
+    if (host->n == authority.n)
+        return true;
+    return port_parse(str_from(authority, host->n + 1), port);
 }
 
 bool uri_check_authority(str authority)
