@@ -1,0 +1,50 @@
+/*
+ * The verbs that talk to a running daemon: a thin client of its admin socket. Nothing is
+ * decided here; the daemon's answers are laid out for people. Main gives the way to ask,
+ * because only the door may touch a socket.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+/* What a verb ends with, as interface and scripts expect it. */
+enum cli_exit {
+    CLI_GOOD = 0,
+    CLI_WRONG = 1,       /* refused, or not found */
+    CLI_UNREACHABLE = 3, /* nobody answers */
+};
+
+struct cli {
+    /* One question to the daemon: "GET", "/v1/status", how long to wait. ERR_OK: *status
+     * and *body, which lives until the verb is done. */
+    enum err (*ask)(void *owner, const char *method, const char *target, unsigned seconds,
+                    unsigned *status, str *body);
+    void *owner;
+    const char *socket; /* where it asks, for words */
+    FILE *out, *error;
+};
+
+/* Shows everything, or one pool with its servers (STR_NONE: everything). As JSON: what the
+ * daemon says, of one pool its object. */
+enum cli_exit cli_status(const struct cli *cli, str pool, bool as_json);
+
+/* Reads the configuration anew; says why where it was refused. */
+enum cli_exit cli_reload(const struct cli *cli);
+
+/* ---- shared by the verbs ---- */
+
+/*
+ * Asks; ERR_OK with any status. What cannot be asked is told on cli->error, with what may
+ * be done about it.
+ */
+MUST_CHECK enum err cli_ask(const struct cli *cli, const char *method, const char *target,
+                            unsigned seconds, unsigned *status, str *body);
+
+/* Tells of an answer that was not expected (RFC 9457's detail, or the status). */
+enum cli_exit cli_refused(const struct cli *cli, unsigned status, str body);
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * weir status: the daemon's own words and numbers in two tables side by side, or one pool
+ * with its servers. What is not known yet (rates need a second or two) is a dash.
+ */
+#include "cli/cli.h"
+#include "cli/table.h"
+
+#include <jansson.h>
+
+enum { STATUS_SECONDS = 10 };
+
+static const str dash = {"–", sizeof "–" - 1};
+
+/* ---- what stands in the answer ---- */
+
+static str text_of(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return (str){json_string_value(value) ? json_string_value(value) : "",
+                 json_string_length(value)};
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
+static bool has(const json_t *object, const char *name)
+{
+    return json_object_get(object, name) != NULL;
+}
+
+static double real_of(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+/* ---- how it is said ---- */
+
+/* "12d 4h", "2m", "5s". */
+static str say_duration(struct arena *arena, double seconds)
+{
+    unsigned long s = (unsigned long)seconds;
+
+    if (s >= 86400)
+        return arena_printf(arena, "%lud %luh", s / 86400, s / 3600 % 24);
+    if (s >= 36000)
+        return arena_printf(arena, "%luh", s / 3600);
+    if (s >= 3600)
+        return arena_printf(arena, "%luh %lum", s / 3600, s / 60 % 60);
+    if (s >= 60)
+        return arena_printf(arena, "%lum", s / 60);
+    return arena_printf(arena, "%lus", s);
+}
+
+static str say_count(struct arena *arena, const json_t *object, const char *name)
+{
+    return has(object, name) ? arena_printf(arena, "%lld", number_of(object, name))
+                             : dash;
+}
+
+/* "812", "0.4". */
+static str say_rate(struct arena *arena, const json_t *object)
+{
+    double rate = real_of(object, "rate");
+
+    if (!has(object, "rate"))
+        return dash;
+    return arena_printf(arena, rate > 0 && rate < 9.95 ? "%.1f" : "%.0f", rate);
+}
+
+static str say_share(struct arena *arena, const json_t *object, const char *name)
+{
+    if (!has(object, name))
+        return dash;
+    return arena_printf(arena, "%.2f%%", real_of(object, name) * 100);
+}
+
+/* "41ms", "1.2s". */
+static str say_time(struct arena *arena, const json_t *object, const char *name)
+{
+    double ms = real_of(object, name) * 1000;
+
+    if (!has(object, name))
+        return dash;
+    if (ms >= 999.5)
+        return arena_printf(arena, "%.1fs", ms / 1000);
+    return ms < 1 ? STR("<1ms") : arena_printf(arena, "%.0fms", ms);
+}
+
+/* ---- everything ---- */
+
+static void print_headline(const struct cli *cli, struct arena *arena, const json_t *all)
+{
+    const json_t *config = json_object_get(all, "config");
+    str uptime = say_duration(arena, real_of(all, "uptime"));
+    str version = text_of(all, "version");
+
+    fprintf(
+        cli->out, "weir " STR_FMT "  up " STR_FMT "  config #%lld %s  workers %lld%s\n",
+        STR_ARG(version), STR_ARG(uptime), number_of(config, "number"),
+        json_is_true(json_object_get(config, "ok")) ? "ok"
+                                                    : "in use, a newer one was refused",
+        number_of(all, "workers"),
+        json_is_true(json_object_get(all, "draining")) ? "  draining" : "");
+}
+
+static void add_listeners(struct table *table, const json_t *all)
+{
+    struct arena *arena = table->arena;
+    json_t *listener;
+    size_t i;
+
+    *table_row(table) = (struct table_row){{STR("listener"), STR("req/s"), STR("conns"),
+                                            STR("errors"), STR("p50"), STR("p95")}};
+    json_array_foreach(json_object_get(all, "listeners"), i, listener) *
+        table_row(table) = (struct table_row){{
+        text_of(listener, "name"),
+        say_rate(arena, listener),
+        say_count(arena, listener, "connections"),
+        say_share(arena, listener, "error_share"),
+        say_time(arena, listener, "p50"),
+        say_time(arena, listener, "p95"),
+    }};
+}
+
+/* "ok", "DOWN: connection refused (2m)". */
+static str say_pool_state(struct arena *arena, const json_t *pool)
+{
+    str reason = text_of(pool, "reason"), since;
+
+    if (number_of(pool, "up") > 0)
+        return STR("ok");
+    if (!has(pool, "since"))
+        return arena_printf(arena, "DOWN: " STR_FMT, STR_ARG(reason));
+    since = say_duration(arena, real_of(pool, "since"));
+    return arena_printf(arena, "DOWN: " STR_FMT " (" STR_FMT ")", STR_ARG(reason),
+                        STR_ARG(since));
+}
+
+static void add_pools(struct table *table, const json_t *all)
+{
+    struct arena *arena = table->arena;
+    json_t *pool;
+    size_t i;
+
+    *table_row(table) = (struct table_row){{STR("pool"), STR("up/all"), STR("balance"),
+                                            STR("req/s"), STR("p95"), STR("state")}};
+    json_array_foreach(json_object_get(all, "pools"), i, pool) *
+        table_row(table) = (struct table_row){{
+        text_of(pool, "name"),
+        arena_printf(arena, "%lld/%lld", number_of(pool, "up"), number_of(pool, "all")),
+        text_of(pool, "balance"),
+        say_rate(arena, pool),
+        say_time(arena, pool, "p95"),
+        say_pool_state(arena, pool),
+    }};
+}
+
+static void print_all(const struct cli *cli, struct arena *arena, const json_t *all)
+{
+    struct table listeners = {.arena = arena, .columns = 6, .right = "lrrrrr"};
+    struct table pools = {.arena = arena, .columns = 6, .right = "lrlrrl"};
+
+    print_headline(cli, arena, all);
+    add_listeners(&listeners, all);
+    add_pools(&pools, all);
+    table_print_beside(cli->out, &listeners, &pools);
+}
+
+/* ---- one pool ---- */
+
+static str say_server_state(struct arena *arena, const json_t *server)
+{
+    str state = text_of(server, "state");
+
+    if (json_is_true(json_object_get(server, "backup")))
+        return arena_printf(arena, STR_FMT " (backup)", STR_ARG(state));
+    return state;
+}
+
+static str say_check(struct arena *arena, const json_t *server, bool is_checked)
+{
+    const json_t *check = json_object_get(server, "last_check");
+    str result = text_of(check, "result"), ago;
+
+    if (!check)
+        return is_checked ? STR("not yet") : STR("off");
+    ago = say_duration(arena, real_of(check, "ago"));
+    return arena_printf(arena, STR_FMT "  " STR_FMT " ago", STR_ARG(result),
+                        STR_ARG(ago));
+}
+
+/* Nothing for a server that is simply up. */
+static str say_why(struct arena *arena, const json_t *server)
+{
+    const json_t *check = json_object_get(server, "last_check");
+    str reason = text_of(server, "reason"), ago;
+
+    if (str_eq(text_of(server, "state"), STR("up")))
+        return STR("");
+    if (!has(check, "good_ago"))
+        return reason;
+    ago = say_duration(arena, real_of(check, "good_ago"));
+    return arena_printf(arena, STR_FMT "; last good " STR_FMT " ago", STR_ARG(reason),
+                        STR_ARG(ago));
+}
+
+static void print_pool(const struct cli *cli, struct arena *arena, const json_t *pool)
+{
+    struct table table = {.arena = arena, .columns = 10, .right = "lllrrrrrll"};
+    bool is_checked = json_is_true(json_object_get(pool, "is_checked"));
+    json_t *server;
+    size_t i;
+
+    *table_row(&table) = (struct table_row){
+        {STR("server"), STR("address"), STR("state"), STR("weight"), STR("conns"),
+         STR("req/s"), STR("p95"), STR("fails"), STR("last check"), STR("why")}};
+    json_array_foreach(json_object_get(pool, "servers"), i, server) * table_row(&table) =
+        (struct table_row){{
+            text_of(server, "name"),
+            text_of(server, "address"),
+            say_server_state(arena, server),
+            say_count(arena, server, "weight"),
+            say_count(arena, server, "connections"),
+            say_rate(arena, server),
+            say_time(arena, server, "p95"),
+            say_count(arena, server, "fails"),
+            say_check(arena, server, is_checked),
+            say_why(arena, server),
+        }};
+    table_print(cli->out, &table);
+}
+
+static const json_t *find_pool(const struct cli *cli, const json_t *all, str name)
+{
+    const char *before = "";
+    json_t *pool;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "pools"), i, pool)
+    {
+        if (str_eq(text_of(pool, "name"), name))
+            return pool;
+    }
+    fprintf(cli->error,
+            "weir: there is no pool '" STR_FMT "'; there are: ", STR_ARG(name));
+    json_array_foreach(json_object_get(all, "pools"), i, pool)
+    {
+        fprintf(cli->error, "%s%s", before,
+                json_string_value(json_object_get(pool, "name")));
+        before = ", ";
+    }
+    fputc('\n', cli->error);
+    return NULL;
+}
+
+/* ---- the verb ---- */
+
+static void print_json(const struct cli *cli, const json_t *json)
+{
+    json_dumpf(json, cli->out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    fputc('\n', cli->out);
+}
+
+static enum cli_exit show(const struct cli *cli, const json_t *all, str name,
+                          bool as_json)
+{
+    const json_t *pool = name.p ? find_pool(cli, all, name) : NULL;
+    struct arena arena;
+
+    if (name.p && !pool)
+        return CLI_WRONG;
+    arena_init(&arena, 0);
+    if (as_json)
+        print_json(cli, pool ? pool : all);
+    else if (pool)
+        print_pool(cli, &arena, pool);
+    else
+        print_all(cli, &arena, all);
+    arena_reset(&arena);
+    return CLI_GOOD;
+}
+
+enum cli_exit cli_status(const struct cli *cli, str pool, bool as_json)
+{
+    enum cli_exit end;
+    unsigned status;
+    json_t *all;
+    str body;
+
+    if (cli_ask(cli, "GET", "/v1/status", STATUS_SECONDS, &status, &body))
+        return CLI_UNREACHABLE;
+    if (status != 200)
+        return cli_refused(cli, status, body);
+    all = json_loadb(body.p, body.n, 0, NULL);
+    if (!json_is_object(all)) {
+        fprintf(cli->error, "weir: the daemon at %s does not speak as expected\n",
+                cli->socket);
+        json_decref(all);
+        return CLI_WRONG;
+    }
+    end = show(cli, all, pool, as_json);
+    json_decref(all);
+    return end;
+}
