@@ -38,7 +38,7 @@ format: setup-test
 clean:
 	rm -rf build
 
-OPTIONS_release = --buildtype=release
+OPTIONS_release = --buildtype=release -Db_lto=true -Db_lto_threads=2
 OPTIONS_debug   = --buildtype=debug
 OPTIONS_asan    = -Ddebug=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 OPTIONS_tsan    = -Ddebug=true -Doptimization=1 -Db_sanitize=thread -Db_lundef=false

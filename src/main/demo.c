@@ -85,7 +85,7 @@ static int run(struct demo *demo, uint16_t port)
     struct plan plan = {.listen_count = 1,
                         .servers = server_words,
                         .server_count = DEMO_ORIGINS,
-                        .interval = STR("1s")};
+                        .check = STR("interval: 1s, timeout: 500ms")};
     struct scroll text = {0};
     str listen;
     int status;
@@ -113,7 +113,10 @@ static int run(struct demo *demo, uint16_t port)
 int demo_verb(const struct given *given)
 {
     struct demo demo = {
-        .service = {.options = {.world = &world_of_process, .file = STR("weir demo")},
+        /* One worker, so that the servers take turns one after the other. */
+        .service = {.options = {.world = &world_of_process,
+                                .file = STR("weir demo"),
+                                .workers = 1},
                     .started = started},
         .program = given->program,
         .announcement = {.after = tell_what_to_try, .owner = &demo},

@@ -82,6 +82,23 @@ static const struct option_row schema_options[] = {
     {.name = NULL},
 };
 
+#define SOCKET_ROW                                                       \
+    {                                                                    \
+        "--socket", NULL, OPTION_VALUE, "PATH",                          \
+            "the daemon's admin socket; without it /run/weir/admin.sock" \
+    }
+
+static const struct option_row reload_options[] = {
+    SOCKET_ROW,
+    {.name = NULL},
+};
+
+static const struct option_row status_options[] = {
+    {"--json", NULL, OPTION_FLAG, NULL, "what the daemon says, word for word"},
+    SOCKET_ROW,
+    {.name = NULL},
+};
+
 static const struct verb verbs[] = {
     {"run", "[-c FILE]", "Runs the daemon in the foreground.", run_options, 0, run_verb},
     {"proxy", "--listen ADDRESS --to ADDRESS...", "Balances over servers named here.",
@@ -94,6 +111,10 @@ static const struct verb verbs[] = {
      expand_options, 0, expand_verb},
     {"schema", "[--format json|markdown|man]", "Prints what a configuration may hold.",
      schema_options, 0, schema_verb},
+    {"reload", "[--socket PATH]", "Has the daemon read its configuration anew.",
+     reload_options, 0, reload_verb},
+    {"status", "[POOL] [--json]", "Shows how the daemon and its servers are.",
+     status_options, 1, status_verb},
     {"version", "", "Prints the version.", NULL, 0, version_verb},
     {"help", "[VERB]", "Prints this, or how a verb is used.", NULL, 1, help_verb},
     {.name = NULL},

@@ -98,16 +98,15 @@ static void write_server(struct scroll *out, str server)
 
 static void write_health(const struct plan *plan, struct scroll *out)
 {
-    if (!plan->health.p && !plan->interval.p)
+    if (!plan->health.p && !plan->check.p)
         return;
-    if (!plan->interval.p) {
+    if (!plan->check.p) {
         scroll_add(out, STR("    health: "));
         add_word(out, plan->health);
         scroll_char(out, '\n');
         return;
     }
-    scroll_format(out, "    health:\n      active: {interval: " STR_FMT,
-                  STR_ARG(plan->interval));
+    scroll_format(out, "    health:\n      active: {" STR_FMT, STR_ARG(plan->check));
     if (plan->health.p) {
         scroll_add(out, STR(", path: "));
         add_word(out, plan->health);

@@ -15,7 +15,7 @@ struct plan {
     unsigned server_count;
     str balance;      /* STR_NONE: the default */
     str health;       /* the path to ask for; STR_NONE: the default */
-    str interval;     /* between two checks; STR_NONE: the default */
+    str check;        /* more settings of the active check, as YAML; may be STR_NONE */
     str admin_socket; /* STR_NONE: the default; given: no admin address either */
 };
 

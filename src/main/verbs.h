@@ -7,5 +7,7 @@
 int run_verb(const struct given *given);
 int proxy_verb(const struct given *given);
 int demo_verb(const struct given *given);
+int reload_verb(const struct given *given);
+int status_verb(const struct given *given);
 
 #endif
