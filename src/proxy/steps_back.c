@@ -270,6 +270,8 @@ enum flow step_send(struct exchange *x)
             exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
         return FLOW_NEXT;
     }
+    if (x->upload.framing == FRAMING_CHUNKED) /* a retry: the empty body's end, again */
+        back->ops->send_body(back, &x->upload, STR(""), true);
     e = back->ops->flush(back, false);
     if (e && e != ERR_AGAIN)
         return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
