@@ -73,6 +73,7 @@ str source_line(struct complaints *complaints, struct place place)
     return line;
 }
 
+PRINTF_LIKE(2, 0)
 static str format_copy(struct arena *arena, const char *format, va_list args)
 {
     char small[256];

@@ -94,6 +94,12 @@ bool scan_is_done(const struct scan *scan)
                                  scan->at[-1] == '\t'));
 }
 
+void scan_end_plain(struct scan *scan)
+{
+    if (scan->last == LAST_PLAIN && scan->at < scan->end && *scan->at == '#')
+        scan->last = LAST_CLOSED;
+}
+
 /* The first byte that is not UTF-8 or a control byte; NULL when all are fine. */
 static const char *find_bad_byte(str text)
 {
@@ -291,8 +297,10 @@ static bool read_line(struct scan *scan)
     indent = (unsigned)(scan->at - scan->line_start);
     if (!scan_blanks(scan))
         return false;
-    if (scan_is_done(scan))
+    if (scan_is_done(scan)) {
+        scan_end_plain(scan);
         return true;
+    }
     if (indent == 0 && read_document_mark(scan))
         return !scan->is_broken;
     if (scan->is_ended) {

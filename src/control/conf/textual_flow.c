@@ -175,6 +175,23 @@ static bool complain_sign(struct flow *flow, char sign)
     return false;
 }
 
+/* key:[ or key:{ */
+static bool complain_joined_key(struct flow *flow, const struct words *words)
+{
+    struct scan *scan = flow->scan;
+    char message[192];
+    struct complaint *complaint;
+
+    snprintf(message, sizeof message, "missing ': ' after '%s'",
+             scan_word(scan, words->last));
+    complaint = scan_complain(scan, "C002", words->last_mark,
+                              str_slice(words->last.p, scan->at + 1), message);
+    complaint_label(complaint, STR("expected 'key: value'"));
+    complaint_help(complaint, "write '%s: %c'", scan_word(scan, words->last),
+                   scan->at[1]);
+    return false;
+}
+
 static bool read_plain(struct flow *flow)
 {
     struct scan *scan = flow->scan;
@@ -190,6 +207,8 @@ static bool read_plain(struct flow *flow)
                       "there is no key before this ':'");
         return false;
     }
+    if (is_key && !is_blank(scan, scan->at + 1))
+        return complain_joined_key(flow, &words);
     if ((*scan->at == '[' || *scan->at == '{') && !is_blank(scan, scan->at - 1))
         return complain_sign(flow, *scan->at);
     if (level->entry == ENTRY_COLON && is_key) {

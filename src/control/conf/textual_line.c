@@ -261,7 +261,10 @@ bool scan_plain_rest(struct scan *scan)
     scan->at = rest.p + rest.n;
     scan->last = LAST_PLAIN;
     scan->last_word = STR_NONE;
-    return scan_blanks(scan);
+    if (!scan_blanks(scan))
+        return false;
+    scan_end_plain(scan);
+    return true;
 }
 
 /* The lines of a block text (| or >), which may hold anything. */

@@ -55,6 +55,8 @@ void scan_tab(struct scan *scan, const char *at);
 bool scan_is_line_end(const struct scan *scan, const char *at);
 /* Nothing but a comment is left on this line. */
 bool scan_is_done(const struct scan *scan);
+/* At the end of a line: a comment ends a plain value, which no line can go on with then. */
+void scan_end_plain(struct scan *scan);
 /* Skips spaces; false at a tab, which is complained of. */
 bool scan_blanks(struct scan *scan);
 /* To the beginning of the next line; false at the end of the text. */
