@@ -193,28 +193,18 @@ static void test_reload(void **state)
 static void test_reload_refused(void **state)
 {
     struct cli cli =
-        begin(ERR_OK, 422,
-              "{\"ok\":false,\"errors\":1,\"diagnostics\":[{\"severity\":"
-              "\"error\",\"code\":\"C011\",\"file\":\"weir.yaml\",\"line\":3,"
-              "\"column\":5,\"message\":\"unknown\",\"help\":[\"did you "
-              "mean 'balance'?\"]}]}");
-    static const char last[] = "refused: the configuration in use has not changed\n";
-    char wanted[256];
+        begin(ERR_OK, 422, "{\"ok\":false,\"text\":\"as weir check says it\\n\"}");
 
     assert_int_equal(cli_reload(&cli), CLI_WRONG);
-    snprintf(wanted, sizeof wanted,
-             "error[C011]: unknown\n  --> weir.yaml:3:5\n"
-             "      = help: did you mean 'balance'?\n%s",
-             last);
-    end(&cli, "", wanted);
-    cli = begin(ERR_OK, 422, "{\"ok\":false,\"message\":\"error[C033]: in use\"}");
+    end(&cli, "",
+        "as weir check says it\nrefused: the configuration in use has not changed\n");
+    cli = begin(ERR_OK, 422, "{\"ok\":false,\"text\":\"error[C033]: in use\"}");
     assert_int_equal(cli_reload(&cli), CLI_WRONG);
-    snprintf(wanted, sizeof wanted, "error[C033]: in use\n%s", last);
-    end(&cli, "", wanted);
-    cli = begin(ERR_OK, 422, "{\"ok\":false,\"text\":\"as weir check says it\\n\"}");
+    end(&cli, "",
+        "error[C033]: in use\nrefused: the configuration in use has not changed\n");
+    cli = begin(ERR_OK, 422, "");
     assert_int_equal(cli_reload(&cli), CLI_WRONG);
-    snprintf(wanted, sizeof wanted, "as weir check says it\n%s", last);
-    end(&cli, "", wanted);
+    end(&cli, "", "refused: the configuration in use has not changed\n");
 }
 
 int main(void)

@@ -4,6 +4,7 @@
  * fails any more.
  */
 #include "base/check.h"
+#include "base/text.h"
 #include "control/publish.h"
 
 #include <stdio.h>
@@ -244,8 +245,13 @@ void steward_all_adopted(struct steward *steward, struct generation *generation)
             list_entry(generation->node.prev, struct generation, node)->snapshot);
     EVENT(&steward->events, LOG_INFO, "configuration is in use",
           {"number", {number, (size_t)n}});
-    if (generation->asked)
-        admin_answer(generation->asked, 200, STR("{\"ok\":true}\n"));
+    if (generation->asked) {
+        char memory[64];
+        struct text json = text_in(memory, sizeof memory);
+
+        text_format(&json, "{\"ok\":true,\"number\":%s}\n", number);
+        admin_answer(generation->asked, 200, text_str(&json));
+    }
     generation->asked = NULL;
     steward_sweep(steward);
 }
@@ -327,10 +333,14 @@ void reload_run(struct steward *steward, struct admin_request *asked)
     complaints_init(&complaints, false);
     if (load(steward, &complaints, &snapshot)) {
         complaints_print(&complaints, &text);
+        scroll_add(&json, STR("{\"ok\":false,\"text\":"));
+        scroll_json(&json, scroll_str(&text));
+        scroll_add(&json, STR(",\"check\":"));
         complaints_print_json(&complaints, &json);
+        scroll_add(&json, STR("}\n"));
         refuse(steward, asked, scroll_str(&json), scroll_str(&text));
     } else if (reload_publish(steward, snapshot, asked, &text)) {
-        scroll_add(&json, STR("{\"ok\":false,\"message\":"));
+        scroll_add(&json, STR("{\"ok\":false,\"text\":"));
         scroll_json(&json, scroll_str(&text));
         scroll_add(&json, STR("}\n"));
         refuse(steward, asked, scroll_str(&json), scroll_str(&text));
