@@ -43,6 +43,8 @@ enum err conn_dial(struct conn *conn, struct engine *engine, const struct addr *
     if (addr->family != ADDR_UNIX && (e = sys_set(fd, SOCK_NO_DELAY, 1)))
         goto fail;
     e = sys_connect(fd, addr);
+    if (e == ERR_AGAIN && addr->family == ADDR_UNIX)
+        e = ERR_REFUSED; /* its queue is full: nothing is under way */
     if (e && e != ERR_AGAIN)
         goto fail;
     conn->is_connecting = e == ERR_AGAIN;
@@ -77,6 +79,20 @@ enum err conn_arm(struct conn *conn)
     return loop_watch(&conn->engine->loop, &conn->watch);
 }
 
+/*
+ * Remembers what broke. The kernel tells of a reset once, to whoever calls first; from
+ * then on reading says "end of file", which must not be taken for an orderly end.
+ */
+static enum err with_break(struct conn *conn, enum err e)
+{
+    if (likely(e == ERR_OK || e == ERR_AGAIN))
+        return e;
+    if (e == ERR_EOF)
+        return conn->is_broken ? ERR_RESET : ERR_EOF;
+    conn->is_broken = true;
+    return e;
+}
+
 enum err conn_read(struct conn *conn, void *p, size_t n, size_t *got)
 {
     enum err e;
@@ -90,7 +106,7 @@ enum err conn_read(struct conn *conn, void *p, size_t n, size_t *got)
     } else if (e == ERR_AGAIN) {
         conn->can_read = false;
     }
-    return e;
+    return with_break(conn, e);
 }
 
 enum err conn_send(struct conn *conn, const struct iovec *parts, unsigned count,
@@ -105,7 +121,7 @@ enum err conn_send(struct conn *conn, const struct iovec *parts, unsigned count,
         conn->sent += *sent;
     else if (e == ERR_AGAIN)
         conn->can_write = false;
-    return e;
+    return with_break(conn, e);
 }
 
 enum err conn_fill_pipe(struct conn *conn, struct pipe *pipe, size_t n)
@@ -122,7 +138,7 @@ enum err conn_fill_pipe(struct conn *conn, struct pipe *pipe, size_t n)
     } else if (e == ERR_AGAIN && pipe->held == 0) {
         conn->can_read = false; /* with bytes inside the pipe itself may be full */
     }
-    return e;
+    return with_break(conn, e);
 }
 
 enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe, bool more)
@@ -139,7 +155,7 @@ enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe, bool more)
     } else if (e == ERR_AGAIN) {
         conn->can_write = false;
     }
-    return e;
+    return with_break(conn, e);
 }
 
 void conn_shutdown(struct conn *conn)
