@@ -27,7 +27,7 @@ struct claims {
     unsigned hosts, lengths, codings, upgrades;
     unsigned options; /* enum connection_option */
     bool te_trailers;
-    bool expects;
+    bool expects, expects_twice;
     bool expects_other;
 };
 
@@ -90,6 +90,7 @@ static bool list_has(str value, str wanted)
 
 static void expect_gather(struct claims *claims, str value)
 {
+    claims->expects_twice = claims->expects;
     claims->expects = true;
     if (!str_eq_nocase(value, STR("100-continue")))
         claims->expects_other = true;
@@ -224,7 +225,7 @@ static struct h1_fault expect_of(struct head *head, const struct claims *claims)
 {
     if (!claims->expects)
         return fault(0, NULL);
-    if (claims->expects_other)
+    if (claims->expects_other || claims->expects_twice)
         return fault(417, "unknown expectation");
     if (head->flags & HEAD_HTTP10 || head->framing == FRAMING_NONE ||
         (head->framing == FRAMING_LENGTH && head->content_length == 0))

@@ -183,9 +183,7 @@ bool trailer_is_allowed(str name)
     for (unsigned i = 0; i < array_len(allowed); i++)
         if (str_eq_nocase(name, allowed[i]))
             return true;
-    if (starts_nocase(name, STR("grpc-")))
-        return true;
-    return starts_nocase(name, STR("x-")) && name.n > 2 && !is_proxy_matter(name);
+    return starts_nocase(name, STR("grpc-"));
 }
 
 static const str methods[] = {

@@ -44,7 +44,7 @@ bool name_is_protected(str name);
 
 /*
  * May this field stand in a trailer section that is passed on? An allow-list (digests,
- * Server-Timing, ETag, grpc-*, and x-* that no proxy gives a meaning to), since a
+ * Server-Timing, ETag, grpc-*), since a
  * receiver may merge trailers into the head (RFC 9110 6.5.1).
  */
 bool trailer_is_allowed(str name);

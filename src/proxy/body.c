@@ -115,8 +115,9 @@ static enum body_state copy_once(struct body *body)
     if (e && e != ERR_EOF)
         return e == ERR_INVALID ? BODY_FROM_INVALID : BODY_FROM_BROKEN;
     body->passed += data.n;
-    if (body->passed > body->most)
-        return BODY_TOO_LARGE;
+    if (body->passed > body->most || (body->framing == FRAMING_CHUNKED &&
+                                      body->chunked.left > body->most - body->passed))
+        return BODY_TOO_LARGE; /* a chunk's size is a promise: no need to wait for it */
     if (data.n || body->is_read)
         body->to->ops->send_body(body->to, body, data, body->is_read);
     body->is_sent = body->is_read;

@@ -111,6 +111,9 @@ static void late(struct exchange *x, enum due which)
     case DUE_CLIENT_TAKES:
         exchange_abort(x, CAUSE_CLIENT_TIMEOUT);
         break;
+    case DUE_CLIENT_STAYS:
+        exchange_abort(x, CAUSE_CLIENT_CLOSED);
+        break;
     case DUE_LOOK:
         look_at_client(x);
         break;
@@ -216,6 +219,18 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
     go_on(x, reply_error(x, status, cause, why));
 }
 
+/*
+ * A FIN says that no more requests will come, and it is all that is to be seen of a
+ * client that has gone. Nobody can tell the two apart before bytes are sent to it, so an
+ * answer that is not on its way soon is taken to be for nobody.
+ */
+static void note_half_close(struct exchange *x)
+{
+    if (x->session->front.conn.has_ended && !(x->flags & EXCHANGE_HEAD_SENT) &&
+        x->due[DUE_CLIENT_STAYS] == TIMER_NEVER)
+        exchange_due(x, DUE_CLIENT_STAYS, HALF_CLOSED_MS);
+}
+
 void exchange_wake(struct exchange *x)
 {
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
@@ -227,6 +242,7 @@ void exchange_wake(struct exchange *x)
         exchange_abort(x, CAUSE_CLIENT_CLOSED);
         return;
     }
+    note_half_close(x);
     exchange_run(x);
 }
 

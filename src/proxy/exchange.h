@@ -42,6 +42,7 @@ enum due {
     DUE_UPLOAD,       /* the client sends no more of the body, or too slowly */
     DUE_DOWNLOAD,     /* the server falls silent in the middle */
     DUE_CLIENT_TAKES, /* the client does not read */
+    DUE_CLIENT_STAYS, /* it has closed its side: perhaps it waits, perhaps it has left */
     DUE_LOOK,         /* time to watch the client, who has not been registered yet */
     DUE_COUNT,
 };
@@ -61,6 +62,7 @@ enum {
     EXCHANGE_MEMORY = 11 * 1024, /* enough for two usual heads without the heap */
     EXTRA_FIELDS = 12,           /* what we add to a request: forwarded, id, ... */
     LOOK_AFTER_MS = 50,          /* then a client is worth an epoll_ctl */
+    HALF_CLOSED_MS = 5000,       /* how long we believe that a silent client waits */
     REQUEST_ID_SIZE = 32,
     INTERIM_MOST = 16, /* 1xx heads that a server may send before the final one */
 };
@@ -165,6 +167,9 @@ static inline void exchange_done_with(struct exchange *x, enum due which)
 /* Runs the upload as far as it goes. FLOW_NEXT: go on; FLOW_REPLY: it failed because of
  * the client and x->response says so; FLOW_RETRY: the server's side broke. */
 enum flow exchange_upload(struct exchange *x);
+
+/* The request's body is about to be read from its first byte. */
+void exchange_expect_upload(struct exchange *x);
 
 /* What the attempt has counted is given back; its link is kept or closed. */
 void attempt_end(struct exchange *x, bool is_clean);

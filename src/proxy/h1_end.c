@@ -68,15 +68,17 @@ static enum err receive(struct h1_end *h1, unsigned size)
 
     if (!h1->conn.can_read)
         return ERR_AGAIN;
-    if (!h1->in)
+    if (!h1->in) {
         h1->in = chunk_new(h1->conn.engine, size);
+        h1->is_past_head = h1->head != NULL;
+    }
     if (!make_room(h1))
         return ERR_TOO_LARGE;
     in = h1->in;
     e = conn_read(&h1->conn, in->bytes + in->end, in->room - in->end, &got);
     if (e == ERR_OK)
         in->end += (unsigned)got;
-    else if (in->at == in->end)
+    else if (in->at == in->end && in != h1->head)
         free_in(h1);
     return e;
 }
@@ -85,6 +87,8 @@ static void keep_head(struct h1_end *h1, const struct head *head)
 {
     h1->head = h1->in;
     h1->in->at += (unsigned)head->bytes;
+    h1->body_at = h1->in->at;
+    h1->is_past_head = false;
     h1->reader = (struct h1_reader){0};
 }
 
@@ -172,8 +176,8 @@ static enum err h1_read_body(struct http_end *end, struct body *body, str *data)
             if (e != ERR_AGAIN)
                 return e;
         }
-        if (h1->in && !h1_end_has_input(h1))
-            free_in(h1);
+        if (h1->in && (h1->in != h1->head || h1->in->end == h1->in->room))
+            free_in(h1); /* in the head's chunk a short body can be read once more */
         e = receive(h1, CHUNK_LARGE);
         if (e == ERR_EOF && body->framing == FRAMING_CLOSE) {
             body->is_read = true;
@@ -184,19 +188,30 @@ static enum err h1_read_body(struct http_end *end, struct body *body, str *data)
     }
 }
 
-enum err h1_end_discard(struct h1_end *h1, size_t *discarded)
+bool h1_end_can_rewind(const struct h1_end *h1)
+{
+    return h1->head && !h1->is_past_head;
+}
+
+bool h1_end_rewind(struct h1_end *h1)
+{
+    if (!h1_end_can_rewind(h1))
+        return false;
+    h1->in = h1->head;
+    h1->in->at = h1->body_at;
+    return true;
+}
+
+enum err h1_end_discard(struct h1_end *h1, uint64_t most)
 {
     enum err e;
 
-    for (;;) {
-        if (h1->in) {
-            *discarded += h1->in->end - h1->in->at;
-            h1->in->at = h1->in->end;
-            free_in(h1);
-        }
+    do {
+        free_in(h1);
         if ((e = receive(h1, CHUNK_LARGE)))
             return e;
-    }
+    } while (h1->conn.received < most);
+    return ERR_TOO_LARGE;
 }
 
 /* ---- sending ---- */

@@ -16,8 +16,9 @@ struct h1_end {
     struct chunk *head; /* holds the head that was read last: slices point into it */
     struct chunk *out;  /* waits for the socket, oldest first */
     struct h1_reader reader;
-    unsigned
-        pending; /* bytes of a head in the engine's scratch: gone with the next send */
+    unsigned body_at;  /* where in the head's chunk the body begins */
+    unsigned pending;  /* bytes of a head in the engine's scratch; gone with a send */
+    bool is_past_head; /* the body has gone on in another chunk */
 };
 
 /* The conn must have been initialised (conn_init or conn_dial). */
@@ -53,10 +54,18 @@ static inline bool h1_end_has_partial(const struct h1_end *h1)
 /* The head is not looked at any more: its memory may go. Bytes behind it stay. */
 void h1_end_drop_head(struct h1_end *h1);
 
+/* Goes back to the first byte behind the head, if all that was read since lies in the
+ * head's chunk. False: it does not, and nothing changes. */
+bool h1_end_rewind(struct h1_end *h1);
+
+/* Would h1_end_rewind do it? */
+bool h1_end_can_rewind(const struct h1_end *h1);
+
 /* Raw bytes to the peer, as send_body without framing: interim answers, PROXY headers. */
 void h1_end_send_raw(struct h1_end *h1, str bytes);
 
-/* Reads and throws away what the peer still sends. ERR_AGAIN: nothing more for now. */
-MUST_CHECK enum err h1_end_discard(struct h1_end *h1, size_t *discarded);
+/* Reads and throws away what the peer still sends. ERR_AGAIN: nothing more for now.
+ * ERR_TOO_LARGE: conn.received has come to `most`. */
+MUST_CHECK enum err h1_end_discard(struct h1_end *h1, uint64_t most);
 
 #endif

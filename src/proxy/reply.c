@@ -54,6 +54,13 @@ static bool prefers_json(const struct exchange *x)
     return json >= 0 && (text < 0 || json < text);
 }
 
+/* A client that was refused for its bytes: nothing behind them can be trusted. */
+static bool is_out_of_step(unsigned status)
+{
+    return status == 400 || status == 408 || status == 413 || status == 414 ||
+           status == 431 || status == 505;
+}
+
 enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
                       const char *why)
 {
@@ -64,6 +71,8 @@ enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
         exchange_make_id(x);
     begin(x, status);
     x->cause = cause;
+    if (is_out_of_step(status))
+        x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
     if (prefers_json(x)) {
         struct json json = json_on(&page);
 

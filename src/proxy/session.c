@@ -70,21 +70,18 @@ static void session_end(struct session *session)
 /* Waits a moment for the client's FIN, throwing away what it still sends. */
 static void linger(struct session *session)
 {
-    size_t discarded = 0;
-    enum err e;
+    struct h1_end *front = &session->front;
 
-    h1_end_drop_head(&session->front);
-    e = h1_end_discard(&session->front, &discarded);
-    if (e != ERR_AGAIN || session->front.conn.received > LINGER_BYTES + discarded ||
-        conn_arm(&session->front.conn)) {
-        session_end(session);
-        return;
+    if (!session->is_lingering) {
+        h1_end_drop_head(front);
+        conn_shutdown(&front->conn);
+        session->is_lingering = true;
+        session->linger_most = front->conn.received + LINGER_BYTES;
+        set_timer(session, session->guest.worker->engine.loop.now, LINGER_MS);
     }
-    if (session->is_lingering)
-        return;
-    session->is_lingering = true;
-    conn_shutdown(&session->front.conn);
-    set_timer(session, session->guest.worker->engine.loop.now, LINGER_MS);
+    if (h1_end_discard(front, session->linger_most) != ERR_AGAIN ||
+        conn_arm(&front->conn))
+        session_end(session);
 }
 
 static void refuse(struct session *session, struct exchange *x, unsigned status,
@@ -98,16 +95,21 @@ static void refuse(struct session *session, struct exchange *x, unsigned status,
 /* Waits for the rest of a head, or for the next one. */
 static void wait_for_request(struct session *session)
 {
-    const struct listener *listener = session->guest.door->listener;
+    const struct timeouts *timeouts = &session->guest.door->listener->timeouts;
+    bool is_draining = session->guest.worker->is_draining;
     uint64_t now = session->guest.worker->engine.loop.now;
-    const struct timeouts *timeouts;
 
-    if (!listener || conn_arm(&session->front.conn)) { /* removed; or out of memory */
+    if (is_draining && session->requests && !h1_end_has_partial(&session->front)) {
+        linger(session);
+        return;
+    }
+    if (conn_arm(&session->front.conn)) {
         session_end(session);
         return;
     }
-    timeouts = &listener->timeouts;
-    if (h1_end_has_partial(&session->front) || session->requests == 0) {
+    if (is_draining && !h1_end_has_partial(&session->front)) {
+        set_timer(session, now, LINGER_MS); /* its first request may be on its way */
+    } else if (h1_end_has_partial(&session->front) || session->requests == 0) {
         if (!session->head_began)
             session->head_began = now;
         set_timer(session, session->head_began, timeouts->request_header);
@@ -137,8 +139,8 @@ static void read_request(struct session *session)
     struct exchange *x;
     enum err e;
 
-    if (!listener) { /* its listener was removed */
-        session_end(session);
+    if (!listener) { /* it was removed */
+        linger(session);
         return;
     }
     if (!h1_end_has_input(&session->front) && !session->front.conn.can_read) {
@@ -152,6 +154,11 @@ static void read_request(struct session *session)
         &x->request, &verdict);
     if (e == ERR_OK) {
         request_is_there(session, x, verdict);
+        return;
+    }
+    if (e == ERR_TOO_LARGE) { /* more than any buffer of ours takes */
+        session->requests++;
+        refuse(session, x, 431, "the request's head is too large");
         return;
     }
     exchange_free(x);
@@ -178,7 +185,7 @@ static void look_again(struct deferred *deferred)
 {
     struct session *session = container_of(deferred, struct session, again);
 
-    if (!session->exchange)
+    if (!session->exchange && !session->is_lingering)
         read_request(session);
 }
 
@@ -240,7 +247,8 @@ void session_exchange_done(struct session *session, enum session_after after)
     session->exchange = NULL;
     h1_end_drop_head(front);
     if (after == SESSION_KEEP) {
-        if (h1_end_has_input(front) || front->conn.can_read)
+        if (h1_end_has_input(front) || front->conn.can_read ||
+            !session->guest.door->listener)
             loop_defer(&worker->engine.loop, &session->again);
         else
             wait_for_request(session);
@@ -256,10 +264,10 @@ void session_exchange_done(struct session *session, enum session_after after)
 
 void session_drain(struct session *session)
 {
-    if (session->exchange)
-        return; /* its answer will say Connection: close */
-    if (!session->is_lingering && !h1_end_has_partial(&session->front))
-        linger(session);
+    if (session->exchange || session->is_lingering)
+        return;                          /* its answer will say Connection: close */
+    session->front.conn.can_read = true; /* what has come already is still answered */
+    read_request(session);
 }
 
 void session_cut(struct session *session)

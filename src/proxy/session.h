@@ -32,6 +32,7 @@ struct session {
     struct timer timer;        /* head as a whole, idle, lingering */
     struct deferred again;     /* look for the next request */
     uint64_t head_began;       /* when the first byte of the request came */
+    uint64_t linger_most;      /* conn.received at which lingering ends */
     uint32_t requests;
     bool is_lingering; /* the answer is out, we only wait for the peer's FIN */
     uint8_t peer_text_n;
@@ -59,7 +60,8 @@ enum session_after {
 /* An exchange of this session has ended. */
 void session_exchange_done(struct session *session, enum session_after after);
 
-/* Nothing runs on it: closes if it is idle, or as soon as it is. */
+/* Closes it as soon as nothing runs on it. A request that has come already is answered
+ * first, unless its listener was removed. */
 void session_drain(struct session *session);
 
 /* Ends at once with all that runs on it. */

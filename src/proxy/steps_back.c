@@ -85,7 +85,7 @@ static bool may_retry(struct exchange *x, struct retry_case what)
     what.method = x->request.method;
     what.tries = x->tries;
     what.is_request_begun = x->attempt.is_head_sent;
-    what.is_body_whole = x->upload.passed == 0;
+    what.is_body_whole = x->upload.passed == 0 || h1_end_can_rewind(&x->session->front);
     verdict = retry_judge(&x->route->retries, &what);
     attempt_end(x, false);
     if (verdict == RETRY_NOT)
@@ -96,6 +96,8 @@ static bool may_retry(struct exchange *x, struct retry_case what)
         x->attempt.retry_of = pool;
     }
     counter_add(&pool->shards[x->worker->index].retries, 1);
+    if (x->upload.passed && h1_end_rewind(&x->session->front))
+        exchange_expect_upload(x); /* the next server gets it from its first byte */
     return true;
 }
 

@@ -49,16 +49,22 @@ static enum flow check_sizes(struct exchange *x)
     return FLOW_NEXT;
 }
 
+void exchange_expect_upload(struct exchange *x)
+{
+    const struct head *head = &x->request;
+
+    body_init(&x->upload, &x->session->front.end, head,
+              x->route ? x->route->sizes.body : UINT64_MAX,
+              head->framing == FRAMING_CHUNKED ? arena_alloc(&x->arena, BODY_TRAILER_ROOM)
+                                               : NULL);
+}
+
 enum flow step_route(struct exchange *x)
 {
-    struct head *head = &x->request;
-
     exchange_learn_client(x);
     if (!x->request_id.p)
         exchange_make_id(x);
-    body_init(&x->upload, &x->session->front.end, head, UINT64_MAX,
-              head->framing == FRAMING_CHUNKED ? arena_alloc(&x->arena, BODY_TRAILER_ROOM)
-                                               : NULL);
+    exchange_expect_upload(x);
     if (engine_is_full(&x->worker->engine))
         return reply_error(x, 503, CAUSE_OVERLOADED, "no memory is left for now");
     if (normalise(x))
@@ -78,19 +84,16 @@ static void make_target(struct exchange *x)
 {
     str path = x->facts.path, query = x->facts.query;
     str prefix = x->route->strip_prefix;
-    bool is_original = path.p == x->request.path.p;
 
     if (prefix.n && str_starts(path, prefix) &&
         (path.n == prefix.n || path.p[prefix.n] == '/')) {
         path = str_from(path, prefix.n);
-        if (path.n == 0) {
+        if (path.n == 0)
             path = STR("/");
-            is_original = false;
-        }
     }
     if (!query.p)
         x->target = path;
-    else if (is_original) /* the query stands right behind it */
+    else if (path.p + path.n + 1 == query.p) /* as the client wrote it */
         x->target = str_slice(path.p, query.p + query.n);
     else
         x->target =
@@ -106,11 +109,29 @@ static enum flow check_upgrade(struct exchange *x)
     return reply_error(x, status, CAUSE_BAD_REQUEST, "this is not a WebSocket handshake");
 }
 
+/* OPTIONS may say how many proxies it is to pass: at none the answer is ours
+ * (RFC 9110 7.6.2). */
+static enum flow count_forward(struct exchange *x)
+{
+    static const struct respond last = {.status = 204};
+    struct field *field = head_find(&x->request, NAME_MAX_FORWARDS);
+    uint64_t left;
+
+    if (x->request.method != HTTP_OPTIONS || !field || !str_to_u64(field->value, &left))
+        return FLOW_NEXT;
+    if (left == 0)
+        return reply_respond(x, &last);
+    field->value = arena_printf(&x->arena, "%lu", (unsigned long)(left - 1));
+    return FLOW_NEXT;
+}
+
 enum flow step_request(struct exchange *x)
 {
     const struct route *route = x->route;
-    enum flow flow;
+    enum flow flow = count_forward(x);
 
+    if (flow != FLOW_NEXT)
+        return flow;
     if (route->action == ROUTE_REDIRECT)
         return reply_redirect(x, &route->redirect);
     if (route->action == ROUTE_RESPOND)
@@ -163,6 +184,7 @@ static void send_head(struct exchange *x)
 
     head.framing = x->download.to_framing;
     x->flags |= EXCHANGE_HEAD_SENT;
+    exchange_done_with(x, DUE_CLIENT_STAYS);
     front->ops->send_head(front, &what);
     if (!(x->flags & EXCHANGE_OWN_REPLY))
         h1_end_drop_head(&x->attempt.link->back);
@@ -283,10 +305,18 @@ static void count(struct exchange *x)
     counter_add((uint64_t *)&route->in_flight, (uint64_t)-1);
 }
 
+/* The server broke off in a body whose framing shows that to the client: a FIN will do. A
+ * RST would take answers to earlier requests along that are still on their way. */
+static bool is_end_told(const struct exchange *x)
+{
+    return x->flags & EXCHANGE_HEAD_SENT && x->download.to_framing != FRAMING_CLOSE &&
+           x->cause >= CAUSE_SERVER_CLOSED && x->cause <= CAUSE_SERVER_INVALID;
+}
+
 static enum session_after what_becomes_of(const struct exchange *x)
 {
     if (x->cause != CAUSE_OK && !(x->flags & EXCHANGE_OWN_REPLY))
-        return x->flags & EXCHANGE_TUNNEL ? SESSION_CLOSE : SESSION_ABORT;
+        return is_end_told(x) ? SESSION_LINGER : SESSION_ABORT;
     if (x->flags & EXCHANGE_KEEP_FRONT)
         return SESSION_KEEP;
     return x->upload.is_sent && x->cause == CAUSE_OK ? SESSION_CLOSE : SESSION_LINGER;
