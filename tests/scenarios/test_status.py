@@ -21,7 +21,7 @@ def play():
 def test_text(play):
     weir, one, dead = play
     text = weir.cli("status").stdout
-    for word in ("weir", "web", "main", "1/2", "weighted_r"):
+    for word in ("weir", "web", "main", "1/2", "round_robin"):
         assert word in text, text
     assert text.splitlines()[0].startswith("weir ")
 
