@@ -96,7 +96,7 @@ void client_refuse(struct client *client, unsigned status, const char *why)
     client_answer(client, status, STR("application/problem+json"));
 }
 
-/* As client_refuse, when what the client still sends can not or need not be understood. */
+/* As client_refuse, when what the client still sends need not be understood. */
 static enum step give_up(struct client *client, unsigned status, const char *why)
 {
     client->demand = (struct demand){.allow = status == 405 ? "GET, HEAD, POST" : NULL};

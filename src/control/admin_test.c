@@ -402,6 +402,7 @@ static void test_private_pages(void **state)
         assert_int_equal(answer.status, 403);
         assert_string_equal(value_of(&answer, "Content-Type"),
                             "application/problem+json");
+        assert_non_null(strstr(answer.body, "at the unix socket only"));
     }
     assert_int_equal(stage.reloads, 0);
     answer = ask_once(dial_unix(), GET("/v1/status"));
@@ -666,7 +667,11 @@ static void test_bodies(void **state)
             .status,
         404);
     assert_int_equal(ask(fd, GET("/healthz")).status, 200);
-    assert_int_equal(stage.reloads, 2);
+    say(fd, "POST /v1/reload HTTP/1.1\r\nHost: w\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/healthz"));
+    assert_int_equal(hear(fd).status, 200);
+    assert_string_equal(hear(fd).body, "ok\n");
+    assert_int_equal(stage.reloads, 3);
     close(fd);
 }
 
@@ -699,8 +704,8 @@ static void test_large_bodies(void **state)
     assert_int_equal(hear(fd).status, 413);
     expect_end(fd);
     fd = dial_unix();
-    say(fd,
-        "POST /v1/reload HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n40000\r\n");
+    say(fd, "POST /v1/reload HTTP/1.1\r\nHost: w\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n40000\r\n");
     say_bytes(fd, junk, sizeof junk);
     assert_int_equal(hear(fd).status, 413);
     expect_end(fd);
@@ -753,11 +758,15 @@ static void test_old_clients(void **state)
 {
     int fd = dial_tcp();
     struct answer answer;
+    char byte;
 
     answer = ask(fd, "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_string_equal(value_of(&answer, "Connection"), "keep-alive");
     answer = ask(fd, "GET /healthz HTTP/1.0\r\n\r\n");
     assert_string_equal(value_of(&answer, "Connection"), "close");
+    assert_int_equal(take(fd, &byte, 1), 0); /* hears the end before we are through */
+    on_thread(look);
+    assert_int_equal(clients_now, 1);
     expect_end(fd);
 }
 
@@ -926,6 +935,19 @@ static void test_deadlines(void **state)
     assert_int_equal(stage.reloads, 0);
 }
 
+static void test_deadline_of_a_later_request(void **state)
+{
+    int fd = dial_tcp();
+
+    assert_int_equal(ask(fd, GET("/healthz")).status, 200);
+    say(fd, "G"); /* from here on it has as long as any, not as long as an idle one */
+    on_thread(look);
+    on_thread(look);
+    on_thread(eleven_seconds_later);
+    assert_int_equal(hear(fd).status, 408);
+    expect_end(fd);
+}
+
 static void test_many_clients(void **state)
 {
     int busy[ADMIN_CLIENTS], idle, late;
@@ -990,12 +1012,20 @@ static void test_what_is_unchanged_stays(void **state)
 
 static void test_off(void **state)
 {
-    int idle = dial_unix();
+    int idle = dial_unix(), busy = dial_unix();
+    struct answer answer;
 
     assert_int_equal(ask(idle, GET("/healthz")).status, 200);
+    say(busy, "GET /healthz ");
+    wait_for_clients(2);
+    on_thread(look); /* so that it has been read */
     stage.settings.socket = STR("");
     on_thread(apply);
     expect_end(idle);
+    answer = ask(busy, "HTTP/1.1\r\nHost: w\r\n\r\n"); /* may end, but no more */
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(value_of(&answer, "Connection"), "close");
+    expect_end(busy);
     assert_int_equal(dial_path(stage.path), -1);
     assert_int_not_equal(access(stage.path, F_OK), 0);
     assert_int_equal(ask_once(dial_tcp(), GET("/healthz")).status, 200);
@@ -1079,6 +1109,7 @@ int main(void)
         STAGED(test_readers_that_never_read),
         STAGED(test_reader_that_never_reads_is_cut),
         STAGED(test_deadlines),
+        STAGED(test_deadline_of_a_later_request),
         STAGED(test_many_clients),
         STAGED(test_out_of_descriptors),
         STAGED(test_what_is_unchanged_stays),
