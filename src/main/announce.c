@@ -31,19 +31,19 @@ static bool is_settled(const json_t *server)
 static void tell_server(const json_t *server, struct scroll *out)
 {
     const char *state = text_of(server, "state");
-    const char *reason = text_of(server, "reason");
+    const char *reason = text_of(server, "reason"), *name = text_of(server, "name");
+    const char *address = text_of(server, "address");
+    bool has_name = strcmp(name, address) != 0;
     bool is_up = strcmp(state, "up") == 0;
     bool is_open = !is_settled(server);
 
-    scroll_format(out, "  %s %-22s %-10s %s%s\n",
-                  is_up     ? "✔"
-                  : is_open ? "?"
-                            : "✖",
-                  text_of(server, "address"), state, reason,
+    scroll_format(out, "  %s ", is_up ? "✔" : is_open ? "?" : "✖");
+    if (has_name)
+        scroll_format(out, "%-8s ", name);
+    scroll_format(out, "%-22s %-10s %s%s\n", address, state, reason,
                   is_up || is_open ? "" : " — will keep checking");
 }
 
-/* Calls for each server of each pool; false when one of the calls said so. */
 static bool is_all_settled(const json_t *pools)
 {
     size_t i, k;

@@ -51,9 +51,6 @@ static void started(struct service *service)
 
     printf("weir %s  http://%s  →  three small servers in this process\n", weir_version,
            demo->listen);
-    for (unsigned i = 0; i < DEMO_ORIGINS; i++)
-        printf("  %-5s  127.0.0.1:%u\n", demo->origins.doors[i].name,
-               demo->origins.doors[i].addr.port);
     fflush(stdout);
     announcement_start(&demo->announcement);
 }
@@ -82,8 +79,10 @@ static int run(struct demo *demo, uint16_t port)
     struct ports *ports = ports_direct();
     char servers[DEMO_ORIGINS][LISTEN_TEXT_MOST], socket[ADDR_PATH_MOST + 1];
     str server_words[DEMO_ORIGINS];
+    const char *names[DEMO_ORIGINS];
     struct plan plan = {.listen_count = 1,
                         .servers = server_words,
+                        .names = names,
                         .server_count = DEMO_ORIGINS,
                         .check = STR("interval: 1s, timeout: 500ms")};
     struct scroll text = {0};
@@ -97,6 +96,7 @@ static int run(struct demo *demo, uint16_t port)
         snprintf(servers[i], sizeof servers[i], "127.0.0.1:%u",
                  demo->origins.doors[i].addr.port);
         server_words[i] = str_of(servers[i]);
+        names[i] = demo->origins.doors[i].name;
     }
     plan.admin_socket = place_own_socket("demo", socket, sizeof socket);
     plan_write(&plan, &text);

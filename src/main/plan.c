@@ -81,19 +81,24 @@ static str cut_weight(str *server)
     return weight;
 }
 
-static void write_server(struct scroll *out, str server)
+static void write_server(struct scroll *out, const char *name, str server)
 {
     str weight = cut_weight(&server);
 
     scroll_add(out, STR("      - "));
-    if (weight.p) {
-        scroll_add(out, STR("{address: "));
+    if (!name && !weight.p) {
         add_word(out, server);
-        scroll_format(out, ", weight: " STR_FMT "}", STR_ARG(weight));
-    } else {
-        add_word(out, server);
+        scroll_char(out, '\n');
+        return;
     }
-    scroll_char(out, '\n');
+    scroll_char(out, '{');
+    if (name)
+        scroll_format(out, "name: %s, ", name);
+    scroll_add(out, STR("address: "));
+    add_word(out, server);
+    if (weight.p)
+        scroll_format(out, ", weight: " STR_FMT, STR_ARG(weight));
+    scroll_add(out, STR("}\n"));
 }
 
 static void write_health(const struct plan *plan, struct scroll *out)
@@ -125,7 +130,7 @@ static void write_pool(const struct plan *plan, struct scroll *out)
     add_word(out, balance_of(plan));
     scroll_add(out, STR("\n    servers:\n"));
     for (unsigned i = 0; i < plan->server_count; i++)
-        write_server(out, plan->servers[i]);
+        write_server(out, plan->names ? plan->names[i] : NULL, plan->servers[i]);
     write_health(plan, out);
 }
 

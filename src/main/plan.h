@@ -11,7 +11,8 @@
 struct plan {
     const str *listens; /* ":80", "127.0.0.1:80", "tcp://:5432" */
     unsigned listen_count;
-    const str *servers; /* "10.0.0.1:80", "10.0.0.1:80=3" */
+    const str *servers;       /* "10.0.0.1:80", "10.0.0.1:80=3" */
+    const char *const *names; /* of the servers; NULL: their addresses */
     unsigned server_count;
     str balance;      /* STR_NONE: the default */
     str health;       /* the path to ask for; STR_NONE: the default */
