@@ -142,16 +142,12 @@ static enum err error_of(int status)
         return ERR_NOT_FOUND;
     case ARES_ETIMEOUT:
         return ERR_TIMEOUT;
-    case ARES_ECONNREFUSED:
-        return ERR_REFUSED;
-    case ARES_EREFUSED:
-        return ERR_DENIED;
     case ARES_EBADRESP:
     case ARES_EFORMERR:
         return ERR_INVALID;
     case ARES_ENOMEM:
         return ERR_NO_MEMORY;
-    default:
+    default: /* a server's failure comes out as ARES_ECONNREFUSED, like its absence */
         return ERR_IO;
     }
 }

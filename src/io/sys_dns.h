@@ -15,9 +15,8 @@ struct sys_dns_question;
 /*
  * ERR_OK: count > 0 addresses (port 0, any order, perhaps some twice), which hold for
  * `ttl` seconds. ERR_NOT_FOUND: the name, or the name in this family, is known to have
- * none. Anything else: nobody could tell (ERR_TIMEOUT silence, ERR_REFUSED nobody listens
- * there, ERR_IO the servers say they failed, ERR_DENIED they will not say, ERR_INVALID
- * garbage).
+ * none. Anything else: nobody could tell (ERR_TIMEOUT silence, ERR_INVALID garbage,
+ * ERR_IO the servers fail, refuse or cannot be reached).
  */
 typedef void sys_dns_fn(void *owner, enum err e, const struct addr *addrs, unsigned count,
                         uint32_t ttl);

@@ -1,7 +1,8 @@
 /*
  * A timetable of names. Each (pool, host) stands for itself, even where two pools share a
- * host: it is rare, and the answers cost little. While nobody can tell, what was known
- * stays for as long as it takes; a proof that a name has no address empties it at once.
+ * host: it is rare, and the answers cost little. The last good answer stays for as long as
+ * there is no other, be it that nobody can tell or that the name has lost its addresses:
+ * whether its servers still serve is what health checks are for.
  */
 #include "control/discovery/dns.h"
 
@@ -47,14 +48,10 @@ static const char *why_untold(enum err e)
     switch (e) {
     case ERR_TIMEOUT:
         return "no answer from the DNS servers";
-    case ERR_REFUSED:
-        return "nobody listens at the DNS servers";
-    case ERR_DENIED:
-        return "the DNS servers refuse to answer";
     case ERR_INVALID:
         return "the DNS servers' answer makes no sense";
     case ERR_IO:
-        return "the DNS servers say that they failed";
+        return "the DNS servers fail, refuse or cannot be reached";
     default:
         return err_text(e);
     }
@@ -134,6 +131,8 @@ static void answered(void *owner, const struct lookup_answer *answer)
         return;
     }
     count = merge(name, answer, addrs);
+    if (count == 0 && name->count > 0)
+        return; /* an emptied zone is a mistake more often than a wish: checks decide */
     if (!is_known(name, addrs, count))
         tell(name, addrs, count, "the DNS knows no address for this name");
 }
