@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "proxy/exchange.h"
 
-enum { LINGER_MS = 2000, LINGER_BYTES = 1024 * 1024 };
+enum { LINGER_MS = 2000, LINGER_BYTES = 64 * 1024 * 1024 };
 
 /* ---- guests ---- */
 
