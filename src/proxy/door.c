@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { ACCEPT_A_TURN = 64 };
+enum { ACCEPT_A_TURN = 64, TURNS_TO_EMPTY = 64 };
 
 static void reject(struct door *door, int fd, enum reject_reason why)
 {
@@ -38,8 +38,30 @@ static void admit(struct door *door, int fd, const struct addr *peer)
         tcp_session_begin(door, fd, peer, &permit);
 }
 
+/* Out of descriptors. A shared door is told of again and again until somebody accepts, so
+ * it does not listen meanwhile. */
+static void door_pause(struct door *door)
+{
+    door->can_accept = true;
+    if (door->is_shared)
+        loop_unwatch(&door->worker->engine.loop, &door->watch);
+    worker_pause_accept(door->worker);
+}
+
+/* False: no memory to listen on; once more after a pause. */
+static bool is_watched(struct door *door)
+{
+    if (door->watch.is_added ||
+        !loop_watch_shared(&door->worker->engine.loop, &door->watch))
+        return true;
+    door_pause(door);
+    return false;
+}
+
 void door_accept(struct door *door)
 {
+    if (!door->is_open || !is_watched(door))
+        return;
     for (int i = 0; i < ACCEPT_A_TURN && door->is_open; i++) {
         struct addr peer;
         int fd;
@@ -52,14 +74,19 @@ void door_accept(struct door *door)
         if (e == ERR_RESET) /* it was gone before we came */
             continue;
         door->can_accept = false;
-        if (e != ERR_AGAIN) {
-            door->can_accept = true;
-            worker_pause_accept(door->worker);
-        }
+        if (e != ERR_AGAIN)
+            door_pause(door);
         return;
     }
     if (door->can_accept && door->is_open)
         loop_defer(&door->worker->engine.loop, &door->worker->accept_again);
+}
+
+void door_empty(struct door *door)
+{
+    door->can_accept = true;
+    for (int i = 0; i < TURNS_TO_EMPTY && door->can_accept; i++)
+        door_accept(door);
 }
 
 static void door_ready(struct watch *watch, unsigned ready)

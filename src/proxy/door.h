@@ -35,4 +35,7 @@ void door_left(struct door *door);
 /* Accepts what waits, a bounded number at a time. */
 void door_accept(struct door *door);
 
+/* Accepts all that waits, before it is shut: they would be reset. */
+void door_empty(struct door *door);
+
 #endif

@@ -167,14 +167,15 @@ void worker_adopt(struct worker *worker, struct snapshot *snapshot)
 void worker_drain(struct worker *worker)
 {
     worker->is_draining = true;
+    worker->session_count++; /* ours: it is empty once, when all is done here */
     list_each_safe(node, &worker->doors) {
         struct door *door = list_entry(node, struct door, node);
 
-        door_accept(door); /* whoever waits in the queue would be reset */
+        door_empty(door);
         door_shut(door);
     }
     drain_sessions(worker, false);
-    if (worker->session_count == 0)
+    if (--worker->session_count == 0)
         worker->steward->worker_empty(worker->steward, worker->index);
 }
 
