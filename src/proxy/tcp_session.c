@@ -11,9 +11,13 @@
 
 static void try_server(struct tcp_session *session);
 
-static const struct listener *listener_of(const struct tcp_session *session)
+/* What the configuration has to say ends with connecting. */
+static void leave_snapshot(struct tcp_session *session)
 {
-    return session->guest.door->listener;
+    if (session->snapshot)
+        worker_unpin(session->guest.worker, session->snapshot);
+    session->snapshot = NULL;
+    session->listener = NULL;
 }
 
 static void give_target_back(struct tcp_session *session)
@@ -40,6 +44,7 @@ static void session_end(struct tcp_session *session)
         conn_abort(&session->client);
     conn_close(&session->server);
     give_target_back(session);
+    leave_snapshot(session);
     session->magic = 0;
     guest_leave(&session->guest);
     slab_give(&worker->tcp_slab, session);
@@ -59,7 +64,7 @@ static void relay_over(struct relay *relay)
 static struct server_live *pick(struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
-    const struct pool *pool = listener_of(session)->to;
+    const struct pool *pool = session->listener->to;
     const struct pool_desk *desk = &pool->live->desks[worker->index];
     struct ask ask = {.rand = &worker->engine.rand, .scratch = desk->scratch};
     const struct server *server;
@@ -78,7 +83,7 @@ static void connect_failed(struct tcp_session *session, enum err why)
 {
     struct worker *worker = session->guest.worker;
     struct server_live *server = session->target;
-    const struct pool *pool = listener_of(session)->to;
+    const struct pool *pool = session->listener->to;
     bool is_ours = why == ERR_NO_FDS || why == ERR_NO_MEMORY;
 
     conn_close(&session->server);
@@ -127,7 +132,7 @@ static enum err send_proxy_header(struct tcp_session *session)
 static void join(struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
-    const struct listener *listener = listener_of(session);
+    const struct listener *listener = session->listener;
     struct server_live *server = session->target;
     enum err e = ERR_OK;
 
@@ -149,6 +154,7 @@ static void join(struct tcp_session *session)
     session->relay = relay_new(worker, &session->client, &session->server,
                                listener->timeouts.tunnel, relay_over, session);
     relay_begin(session->relay, NULL, NULL);
+    leave_snapshot(session);
 }
 
 static void server_ready(struct conn *conn)
@@ -171,10 +177,9 @@ static void try_server(struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
     struct loop *loop = &worker->engine.loop;
-    const struct listener *listener = listener_of(session);
     enum err e;
 
-    session->target = listener ? pick(session) : NULL;
+    session->target = pick(session);
     if (!session->target) {
         if (session->cause == CAUSE_OK)
             session->cause = CAUSE_NO_SERVER;
@@ -190,7 +195,7 @@ static void try_server(struct tcp_session *session)
         return;
     }
     timer_set(&loop->timers, &session->timer,
-              loop->now + (uint64_t)listener->timeouts.connect * 1000000);
+              loop->now + (uint64_t)session->listener->timeouts.connect * 1000000);
     if (!session->server.is_connecting)
         join(session);
 }
@@ -223,6 +228,8 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
     conn_init(&session->client, &door->worker->engine, fd, client_ready);
     conn_init_closed(&session->server, &door->worker->engine, server_ready);
     timer_init(&session->timer, connect_too_late);
+    session->snapshot = worker_pin(door->worker);
+    session->listener = door->listener;
     session->peer = *peer;
     session->began = door->worker->engine.loop.now;
     try_server(session);

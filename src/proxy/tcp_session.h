@@ -17,8 +17,10 @@ struct tcp_session {
     unsigned magic;
     enum cause cause;
     struct conn client, server;
-    struct relay *relay;        /* once both sides are there */
-    struct server_live *target; /* counted in; NULL: none */
+    struct relay *relay;             /* once both sides are there */
+    struct snapshot *snapshot;       /* pinned until then; NULL afterwards */
+    const struct listener *listener; /* of that snapshot */
+    struct server_live *target;      /* counted in; NULL: none */
     const struct server_live *tried[TCP_TRIES_MOST];
     unsigned tries;
     struct timer timer; /* connecting */
