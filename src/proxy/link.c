@@ -89,16 +89,25 @@ struct link *link_dial(struct worker *worker, struct server_live *server,
     return link;
 }
 
+/* Has the server nothing more to say? After a read that came full, or a splice, only the
+ * kernel knows. */
+static bool is_silent(struct link *link)
+{
+    char byte;
+    size_t got;
+
+    return !h1_end_has_input(&link->back) &&
+           conn_read(&link->back.conn, &byte, 1, &got) == ERR_AGAIN;
+}
+
 void link_release(struct link *link, const struct keepalive *keepalive)
 {
     struct server_desk *desk = desk_of(link);
     struct loop *loop = &link->worker->engine.loop;
-    const struct conn *conn = &link->back.conn;
 
     h1_end_drop_head(&link->back);
     if (link->uses >= keepalive->max_requests || keepalive->connections == 0 ||
-        conn->can_read || conn->has_ended || h1_end_has_input(&link->back) ||
-        link->worker->is_draining) {
+        link->worker->is_draining || link->back.conn.has_ended || !is_silent(link)) {
         link_close(link);
         return;
     }
