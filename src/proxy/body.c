@@ -89,7 +89,7 @@ static enum body_state splice_on(struct body *body)
 {
     uint64_t until = body->passed + SPLICE_A_TURN;
     enum body_state state;
-    enum err e = body->to->ops->flush(body->to, true);
+    enum err e = body->to->ops->flush(body->to, body->from->conn->can_read);
 
     if (e)
         return e == ERR_AGAIN ? BODY_WAITS_TO : BODY_TO_BROKEN;

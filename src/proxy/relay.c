@@ -173,9 +173,18 @@ static enum err way_run(struct relay_way *way)
     return e;
 }
 
+/* Changes with every byte that came or went. */
+static uint64_t progress(const struct relay *relay)
+{
+    const struct conn *client = relay->ways[RELAY_CLIENT].from;
+    const struct conn *server = relay->ways[RELAY_SERVER].from;
+
+    return client->received + client->sent + server->received + server->sent;
+}
+
 void relay_wake(struct relay *relay)
 {
-    uint64_t before = relay->ways[0].passed + relay->ways[1].passed;
+    uint64_t before = progress(relay);
     bool goes_on = false;
 
     for (int i = 0; i < 2; i++) {
@@ -195,7 +204,7 @@ void relay_wake(struct relay *relay)
         relay_cut(relay, CAUSE_OK);
         return;
     }
-    if (relay->ways[0].passed + relay->ways[1].passed != before)
+    if (progress(relay) != before)
         restart_timer(relay);
     if (goes_on)
         loop_defer(&relay->worker->engine.loop, &relay->again);
