@@ -66,6 +66,15 @@ static void go_on(struct exchange *x, enum flow flow)
     exchange_run(x);
 }
 
+/* The response has begun already: it may go on without the rest of the request's body. The
+ * connections do not outlive it. */
+static void give_upload_up(struct exchange *x)
+{
+    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
+    exchange_done_with(x, DUE_UPLOAD);
+    exchange_done_with(x, DUE_SERVER_TAKES);
+}
+
 /* The server's fault: once more elsewhere, an answer of ours, or a cut connection. */
 static void server_is_late(struct exchange *x)
 {
@@ -77,10 +86,6 @@ static void server_is_late(struct exchange *x)
 
 static void client_is_late(struct exchange *x)
 {
-    if (x->flags & EXCHANGE_HEAD_SENT) {
-        exchange_abort(x, CAUSE_CLIENT_TIMEOUT);
-        return;
-    }
     attempt_end(x, false);
     x->flags &= ~(unsigned)(EXCHANGE_KEEP_FRONT | EXCHANGE_UPLOADING);
     go_on(x,
@@ -100,13 +105,21 @@ static void late(struct exchange *x, enum due which)
     case DUE_CONNECT:
         go_on(x, attempt_connect_timeout(x));
         break;
-    case DUE_SERVER_TAKES:
     case DUE_RESPONSE:
     case DUE_DOWNLOAD:
         server_is_late(x);
         break;
+    case DUE_SERVER_TAKES:
+        if (x->flags & EXCHANGE_HEAD_SENT)
+            give_upload_up(x);
+        else
+            server_is_late(x);
+        break;
     case DUE_UPLOAD:
-        client_is_late(x);
+        if (x->flags & EXCHANGE_HEAD_SENT)
+            give_upload_up(x);
+        else
+            client_is_late(x);
         break;
     case DUE_CLIENT_TAKES:
         exchange_abort(x, CAUSE_CLIENT_TIMEOUT);

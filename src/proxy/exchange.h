@@ -53,8 +53,9 @@ struct attempt {
     struct link *link;
     struct pool_live *retry_of; /* a retry's budget was taken there */
     uint64_t began, connected, sent;
-    bool is_reused;    /* the link was idle before */
-    bool is_head_sent; /* a byte of the request was handed to the kernel */
+    bool is_reused;       /* the link was idle before */
+    bool is_head_sent;    /* the request was handed to the link */
+    uint64_t sent_before; /* bytes that had left on the link before it */
 };
 
 enum {

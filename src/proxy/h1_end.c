@@ -188,14 +188,14 @@ static enum err h1_read_body(struct http_end *end, struct body *body, str *data)
     }
 }
 
-bool h1_end_can_rewind(const struct h1_end *h1)
+bool h1_end_can_rewind(const struct h1_end *h1, uint64_t passed)
 {
-    return h1->head && !h1->is_past_head;
+    return h1->head && !h1->is_past_head && passed <= h1->head->at - h1->body_at;
 }
 
-bool h1_end_rewind(struct h1_end *h1)
+bool h1_end_rewind(struct h1_end *h1, uint64_t passed)
 {
-    if (!h1_end_can_rewind(h1))
+    if (!h1_end_can_rewind(h1, passed))
         return false;
     h1->in = h1->head;
     h1->in->at = h1->body_at;

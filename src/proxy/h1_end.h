@@ -55,11 +55,12 @@ static inline bool h1_end_has_partial(const struct h1_end *h1)
 void h1_end_drop_head(struct h1_end *h1);
 
 /* Goes back to the first byte behind the head, if all that was read since lies in the
- * head's chunk. False: it does not, and nothing changes. */
-bool h1_end_rewind(struct h1_end *h1);
+ * head's chunk: `passed` bytes of payload, not one of which was spliced. False: it does
+ * not, and nothing changes. */
+bool h1_end_rewind(struct h1_end *h1, uint64_t passed);
 
 /* Would h1_end_rewind do it? */
-bool h1_end_can_rewind(const struct h1_end *h1);
+bool h1_end_can_rewind(const struct h1_end *h1, uint64_t passed);
 
 /* Raw bytes to the peer, as send_body without framing: interim answers, PROXY headers. */
 void h1_end_send_raw(struct h1_end *h1, str bytes);

@@ -44,6 +44,14 @@ static struct listener_shard *shard_of(const struct session *session)
     return &session->guest.door->live->shards[session->guest.worker->index];
 }
 
+/* NULL: it was removed, or is not for HTTP any more. */
+static const struct listener *listener_of(const struct session *session)
+{
+    const struct listener *listener = session->guest.door->listener;
+
+    return listener && listener->kind == LISTENER_HTTP ? listener : NULL;
+}
+
 static void set_timer(struct session *session, uint64_t from, uint32_t ms)
 {
     timer_set(&session->guest.worker->engine.loop.timers, &session->timer,
@@ -134,7 +142,7 @@ static void request_is_there(struct session *session, struct exchange *x,
 /* Reads on. An exchange is lent to the reader for its memory and kept if a head came. */
 static void read_request(struct session *session)
 {
-    const struct listener *listener = session->guest.door->listener;
+    const struct listener *listener = listener_of(session);
     enum h1_verdict verdict;
     struct exchange *x;
     enum err e;
@@ -247,8 +255,7 @@ void session_exchange_done(struct session *session, enum session_after after)
     session->exchange = NULL;
     h1_end_drop_head(front);
     if (after == SESSION_KEEP) {
-        if (h1_end_has_input(front) || front->conn.can_read ||
-            !session->guest.door->listener)
+        if (h1_end_has_input(front) || front->conn.can_read || !listener_of(session))
             loop_defer(&worker->engine.loop, &session->again);
         else
             wait_for_request(session);

@@ -27,6 +27,7 @@ void attempt_end(struct exchange *x, bool is_clean)
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
     for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
         exchange_done_with(x, i);
+    body_close(&x->download); /* while its sender is still there */
     if (attempt->link && is_clean)
         link_release(attempt->link, &x->pool->keepalive);
     else if (attempt->link)
@@ -76,27 +77,36 @@ static enum retry_cause retry_cause_of(enum cause cause)
     }
 }
 
-/* Ends the attempt and says whether another one is allowed; takes its budget. */
+/* Has the kernel taken a byte of this attempt's request? */
+static bool is_begun(const struct attempt *attempt)
+{
+    return attempt->is_head_sent && attempt->link->back.conn.sent > attempt->sent_before;
+}
+
+/* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
 static bool may_retry(struct exchange *x, struct retry_case what)
 {
-    struct pool_live *pool = x->pool->live;
+    struct pool_live *pool = x->pool->live, *budget = NULL;
     enum retry_verdict verdict;
 
     what.method = x->request.method;
     what.tries = x->tries;
-    what.is_request_begun = x->attempt.is_head_sent;
-    what.is_body_whole = x->upload.passed == 0 || h1_end_can_rewind(&x->session->front);
+    what.is_request_begun = is_begun(&x->attempt);
+    what.is_body_whole =
+        x->upload.passed == 0 || h1_end_can_rewind(&x->session->front, x->upload.passed);
     verdict = retry_judge(&x->route->retries, &what);
-    attempt_end(x, false);
     if (verdict == RETRY_NOT)
         return false;
     if (verdict == RETRY_COSTS) {
-        if (!retry_budget_take(pool, &x->pool->retries))
+        if (!x->attempt.retry_of && !retry_budget_take(pool, &x->pool->retries))
             return false;
-        x->attempt.retry_of = pool;
+        budget = pool; /* taken now, or by the retry that has failed */
+        x->attempt.retry_of = NULL;
     }
+    attempt_end(x, false);
+    x->attempt.retry_of = budget;
     counter_add(&pool->shards[x->worker->index].retries, 1);
-    if (x->upload.passed && h1_end_rewind(&x->session->front))
+    if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
         exchange_expect_upload(x); /* the next server gets it from its first byte */
     return true;
 }
@@ -111,6 +121,7 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
         what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
     if (may_retry(x, what))
         return FLOW_RETRY;
+    attempt_end(x, false);
     return reply_error(x, answers[cause].status, cause, answers[cause].why);
 }
 
@@ -260,8 +271,9 @@ enum flow step_send(struct exchange *x)
 
     if (x->route->host_header != HOST_KEEP || !x->request.authority.n)
         choose_authority(x);
-    back->ops->send_head(back, &what);
+    x->attempt.sent_before = back->conn->sent;
     x->attempt.is_head_sent = true;
+    back->ops->send_head(back, &what);
     x->attempt.sent = exchange_now(x);
     x->upload.to = back;
     x->upload.to_framing = x->upload.framing;
@@ -334,14 +346,17 @@ static enum flow upload_refused(struct exchange *x, unsigned status, enum cause 
 
 enum flow exchange_upload(struct exchange *x)
 {
-    uint64_t before = x->upload.passed;
+    uint64_t before = x->upload.passed, sent;
     enum body_state state;
     bool has_moved;
 
     if (!(x->flags & EXCHANGE_UPLOADING))
         return FLOW_NEXT;
+    sent = x->upload.to->conn->sent;
     state = body_pump(&x->upload);
     has_moved = x->upload.passed != before;
+    if (has_moved && x->step < STEP_RESPONSE)
+        exchange_done_with(x, DUE_RESPONSE); /* the client did not wait for the 100 */
     if (has_moved)
         pace_add(&x->pace, &x->route->slow_client, x->upload.passed - before,
                  exchange_now(x) / 1000000);
@@ -352,9 +367,11 @@ enum flow exchange_upload(struct exchange *x)
     case BODY_WAITS_FROM:
         return upload_waits_for_client(x, has_moved);
     case BODY_WAITS_TO:
-        upload_waits_for_server(x, has_moved);
+        upload_waits_for_server(x, x->upload.to->conn->sent != sent);
         return FLOW_NEXT;
     case BODY_GOES_ON:
+        exchange_done_with(x, DUE_UPLOAD);
+        exchange_done_with(x, DUE_SERVER_TAKES);
         loop_defer(&x->worker->engine.loop, &x->again);
         return FLOW_NEXT;
     case BODY_TO_BROKEN: /* perhaps it has answered before it hung up */
@@ -374,11 +391,24 @@ enum flow exchange_upload(struct exchange *x)
 
 /* ---- receive ---- */
 
+/* Interim heads that the client's socket did not take at once. */
+static enum flow flush_interim(struct exchange *x)
+{
+    struct http_end *front = &x->session->front.end;
+    enum err e = front->ops->flush(front, false);
+
+    if (e == ERR_AGAIN)
+        e = conn_arm(front->conn);
+    if (!e)
+        return FLOW_NEXT;
+    exchange_abort(x, CAUSE_CLIENT_CLOSED);
+    return FLOW_END;
+}
+
 static enum flow pass_interim(struct exchange *x)
 {
     struct http_end *front = &x->session->front.end;
     struct head_send what = {.head = &x->response, .is_response = true};
-    enum err e;
 
     if (++x->interim_count > INTERIM_MOST)
         return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
@@ -388,15 +418,9 @@ static enum flow pass_interim(struct exchange *x)
     if (x->request.flags & HEAD_HTTP10 ||
         (x->response.status == 100 && !(x->request.flags & HEAD_EXPECT_CONTINUE)))
         return FLOW_NEXT;
-    if (front->ops->has_room(front)) {
+    if (front->ops->has_room(front))
         front->ops->send_head(front, &what);
-        e = front->ops->flush(front, false);
-        if (e && e != ERR_AGAIN) {
-            exchange_abort(x, CAUSE_CLIENT_CLOSED);
-            return FLOW_END;
-        }
-    }
-    return FLOW_NEXT;
+    return flush_interim(x);
 }
 
 static bool wants_other_server(struct exchange *x)
@@ -467,6 +491,8 @@ enum flow step_receive(struct exchange *x)
     struct h1_limits limits = {x->route->sizes.header_size, 0};
     enum flow flow = exchange_upload(x);
 
+    if (flow == FLOW_NEXT && x->interim_count)
+        flow = flush_interim(x);
     if (flow != FLOW_NEXT)
         return flow;
     do {

@@ -232,9 +232,10 @@ static enum flow server_broke(struct exchange *x, enum cause cause,
 
 static enum flow deliver_download(struct exchange *x)
 {
-    uint64_t before = x->download.passed;
+    const struct conn *front = &x->session->front.conn;
+    uint64_t before = x->download.passed + front->sent;
     enum body_state state = body_pump(&x->download);
-    bool has_moved = x->download.passed != before;
+    bool has_moved = x->download.passed + front->sent != before;
 
     switch (state) {
     case BODY_DONE:
@@ -247,6 +248,8 @@ static enum flow deliver_download(struct exchange *x)
     case BODY_WAITS_TO:
         return client_waits(x, has_moved);
     case BODY_GOES_ON:
+        exchange_done_with(x, DUE_DOWNLOAD);
+        exchange_done_with(x, DUE_CLIENT_TAKES);
         loop_defer(&x->worker->engine.loop, &x->again);
         return FLOW_WAIT;
     case BODY_FROM_BROKEN:
@@ -282,7 +285,8 @@ static bool is_link_clean(const struct exchange *x)
 {
     return x->attempt.link && x->response.flags & HEAD_KEEP_ALIVE &&
            x->download.is_sent && x->upload.is_sent && x->cause == CAUSE_OK &&
-           !x->attempt.link->back.out;
+           !x->attempt.link->back.out &&
+           x->pool->proxy_protocol == PROXY_PROTOCOL_OFF; /* it speaks for one client */
 }
 
 static void count(struct exchange *x)
