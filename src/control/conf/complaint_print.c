@@ -33,7 +33,7 @@ static void print_safely(struct scroll *out, str s)
         unsigned char c = (unsigned char)s.p[at];
 
         if (size == 0 || (c < 0x20 && c != '\t') || c == 0x7f ||
-            (c == 0xc2 && (unsigned char)s.p[at + 1] < 0xa0))
+            utf8_is_unseen((str){s.p + at, size}))
             scroll_add(out, STR("�"));
         else
             scroll_add(out, (str){s.p + at, size});

@@ -77,6 +77,8 @@ void scroll_json(struct scroll *scroll, str s)
             scroll_add(scroll, STR("\\n"));
         else if (c < 0x20 || c == 0x7f)
             scroll_format(scroll, "\\u%04x", c);
+        else if (utf8_is_unseen((str){s.p + at, size}))
+            scroll_format(scroll, "\\u%04x", utf8_code((str){s.p + at, size}));
         else
             scroll_add(scroll, (str){s.p + at, size});
         at += size ? size : 1;

@@ -117,13 +117,7 @@ static const char *find_bad_byte(str text)
         if (size == 1 && c != '\n' && c != '\t' &&
             !(c == '\r' && (at + 1 == text.n || text.p[at + 1] == '\n')))
             return text.p + at;
-        /* C1 controls, the line ends of other worlds, and a byte order mark inside */
-        if ((size == 2 && c == 0xc2 && (unsigned char)text.p[at + 1] < 0xa0) ||
-            (size == 3 && (memcmp(text.p + at, "\xe2\x80\xa8", 3) == 0 ||
-                           memcmp(text.p + at, "\xe2\x80\xa9", 3) == 0 ||
-                           memcmp(text.p + at, "\xef\xbb\xbf", 3) == 0 ||
-                           memcmp(text.p + at, "\xef\xbf\xbe", 3) == 0 ||
-                           memcmp(text.p + at, "\xef\xbf\xbf", 3) == 0)))
+        if (utf8_is_unseen((str){text.p + at, size}))
             return text.p + at;
         at += size;
     }

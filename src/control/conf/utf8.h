@@ -28,6 +28,30 @@ static inline size_t utf8_size(str s)
     return size;
 }
 
+/* The code point of one character that utf8_size took. */
+static inline uint32_t utf8_code(str c)
+{
+    static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t code = (unsigned char)c.p[0] & masks[c.n];
+
+    for (size_t i = 1; i < c.n; i++)
+        code = code << 6 | ((unsigned char)c.p[i] & 0x3f);
+    return code;
+}
+
+/*
+ * Beyond ASCII: C1 controls, the line ends of other worlds (U+0085, U+2028, U+2029), a
+ * byte order mark inside a text, and what is no character at all. YAML takes some of them
+ * for ends of lines, and nobody sees them.
+ */
+static inline bool utf8_is_unseen(str c)
+{
+    uint32_t code = c.n > 1 ? utf8_code(c) : ' ';
+
+    return (code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+           code == 0xfeff || (code & 0xfffe) == 0xfffe;
+}
+
 /* How many characters s is wide; a wrong byte counts as one. */
 static inline uint32_t utf8_width(str s)
 {
