@@ -1,0 +1,761 @@
+/* Whole exchanges between real sockets: order, framing, retries, deadlines, ends. */
+#include "proxy/exchange.c"
+
+#include "proxy/test_house.h"
+
+#define ANSWER(n, text) "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n" text
+
+static void test_pipelined_in_order(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    assert_true(has_heard("GET /1 "));
+    assert_false(has_heard("GET /2 ")); /* before the first is answered */
+    say(server, ANSWER(3, "one"));
+    hear(server, "\r\n\r\n"); /* on the same link */
+    assert_true(has_heard("GET /2 "));
+    say(server, ANSWER(3, "two"));
+    hear(client, "two");
+    assert_true(strstr(house->heard, "one") < strstr(house->heard, "two"));
+    assert_false(has_heard("Connection: close"));
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_first_of_pipeline_is_bad(void **state)
+{
+    int client;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "GET /1 HTTP/1.1\r\nHo st: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(client, "\r\n\r\n");
+    assert_true(has_heard("HTTP/1.1 400 "));
+    assert_true(has_heard("Connection: close"));
+    assert_int_equal(hear_end(client), ERR_EOF); /* no RST took the answer along */
+    assert_false(is_waiting(house->listening[0]));
+    close(client);
+    house_close();
+}
+
+static void test_keep_alive(void **state)
+{
+    static const struct {
+        const char *request, *status, *connection;
+        bool stays;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200", NULL, true},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200",
+         "Connection: close\r\n", false},
+        {"GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Connection: close\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "HTTP/1.1 200",
+         "Connection: keep-alive\r\n", true},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        int client, server;
+
+        house_build(1);
+        house_open();
+        client = client_new();
+        say(client, cases[i].request);
+        server = server_take_one(0);
+        hear(server, "\r\n\r\n");
+        say(server, ANSWER(2, "hi"));
+        hear(client, "\r\n\r\nhi");
+        assert_true(has_heard(cases[i].status));
+        if (cases[i].connection)
+            assert_true(has_heard(cases[i].connection));
+        else
+            assert_false(has_heard("Connection:"));
+        if (!cases[i].stays)
+            assert_int_equal(hear_end(client), ERR_EOF);
+        turns(2);
+        assert_int_equal(house->worker.session_count, cases[i].stays);
+        close(client);
+        close(server);
+        house_close();
+    }
+}
+
+/* Says one request, lets one server answer it and gives the client's connection. */
+static int exchange_once(const char *request, const char *answer, int *server)
+{
+    int client = client_new();
+
+    say(client, request);
+    *server = server_take_one(0);
+    hear(*server, "\r\n\r\n");
+    say(*server, answer);
+    return client;
+}
+
+/* A link is used again only when nothing is unclear about it. */
+static void test_reuse_of_links(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool is_kept;
+    } cases[] = {
+        {ANSWER(2, "hi"), true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+         true},
+        {"HTTP/1.1 204 No Content\r\n\r\n", true},
+        {ANSWER(2, "hi!"), false},
+        {"HTTP/1.1 204 No Content\r\n\r\nhi", false},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", false},
+        {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        int client, server;
+
+        house_build(1);
+        house_open();
+        client =
+            exchange_once("GET / HTTP/1.1\r\nHost: a\r\n\r\n", cases[i].answer, &server);
+        hear(client, "\r\n\r\n");
+        turns(2);
+        assert_int_equal(house->server_desks[0][0].idle_count, cases[i].is_kept);
+        if (!cases[i].is_kept)
+            assert_true(hear_end(server) == ERR_EOF || errno == ECONNRESET);
+        close(client);
+        close(server);
+        house_close();
+    }
+}
+
+static void test_head_has_no_body(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = exchange_once("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+                           "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", &server);
+    hear(client, "\r\n\r\n");
+    assert_true(has_heard("Content-Length: 99\r\n"));
+    say(client, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(server, "GET /next");
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_chunked_both_ways_with_trailers(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client,
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab");
+    server = server_take_one(0);
+    hear(server, "ab");
+    say(client, "c\r\n0\r\nDigest: 7\r\nX-Other: 8\r\nHost: evil\r\n\r\n");
+    hear(server, "0\r\nDigest: 7\r\n\r\n");
+    assert_false(has_heard("evil"));
+    say(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Digest\r\n\r\n"
+                "1;ext=1\r\nd\r\n0\r\nDigest: yes\r\nContent-Length: 5\r\n\r\n");
+    hear(client, "Digest: yes\r\n\r\n");
+    assert_true(has_heard("1\r\nd\r\n0\r\n"));
+    assert_false(has_heard("ext"));
+    assert_false(has_heard("Content-Length"));
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_unframed_becomes_chunked(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = exchange_once("GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                           "HTTP/1.1 200 OK\r\n\r\nall", &server);
+    hear(client, "3\r\nall\r\n");
+    close(server);
+    hear(client, "0\r\n\r\n");
+    turns(2);
+    assert_int_equal(house->worker.session_count, 1); /* and the client stays */
+    close(client);
+    house_close();
+}
+
+/* Cut short without a length: the client must not take it for whole. */
+static void test_unframed_and_reset(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = exchange_once("GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                           "HTTP/1.1 200 OK\r\n\r\nall", &server);
+    hear(client, "3\r\nall\r\n");
+    reset(server);
+    hear_end(client);
+    assert_false(has_heard("0\r\n\r\n"));
+    close(client);
+    house_close();
+}
+
+static void test_early_response(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nbegin");
+    server = server_take_one(0);
+    hear(server, "begin");
+    say(server, ANSWER(2, "no"));
+    hear(client, "\r\n\r\nno");
+    assert_true(has_heard("Connection: close\r\n"));
+    assert_int_equal(hear_end(server), ERR_EOF);
+    say(client, "more of it"); /* the answer is not lost by what is still sent */
+    assert_int_equal(hear_end(client), ERR_EOF);
+    close(client);
+    close(server);
+    house_close();
+}
+
+/* ---- retries ---- */
+
+static void fails_once(const char *request, const char *expected)
+{
+    unsigned first, second;
+    int client = client_new(), server;
+
+    say(client, request);
+    server = server_take_any(&first);
+    hear(server, "\r\n\r\n");
+    reset(server);
+    if (expected) {
+        server = server_take_any(&second);
+        assert_int_not_equal(first, second);
+        hear(server, expected);
+        say(server, ANSWER(2, "hi"));
+        hear(client, "\r\n\r\nhi");
+        close(server);
+    } else {
+        hear(client, "Weir-Cause: server_closed");
+        assert_true(has_heard("HTTP/1.1 502 "));
+    }
+    close(client);
+}
+
+static void test_only_idempotent_is_retried(void **state)
+{
+    (void)state;
+    house_build(2);
+    house_open();
+    fails_once("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n");
+    fails_once("POST / HTTP/1.1\r\nHost: a\r\n\r\n", NULL);
+    fails_once("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody",
+               "\r\n\r\nbody");
+    fails_once("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+               "\r\n\r\n0\r\n\r\n");
+    house_close();
+}
+
+static void test_refused_costs_nothing(void **state)
+{
+    int client, server;
+    unsigned at;
+
+    (void)state;
+    house_build(2);
+    house->pool.retries.budget_floor = house->pool.retries.budget_share = 0;
+    house_open();
+    close(house->listening[0]);
+    house->listening[0] = -1;
+    for (unsigned i = 0; i < 4; i++) {
+        client = client_new();
+        say(client, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+        server = server_take_any(&at);
+        assert_int_equal(at, 1);
+        hear(server, "\r\n\r\n");
+        say(server,
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        hear(client, "\r\n\r\nhi");
+        close(client);
+        close(server);
+    }
+    assert_true(house->server_shards[0][0].failures[FAILURE_CONNECT_REFUSED] >= 1);
+    house_close();
+}
+
+/* The budget is empty: the server's own answer goes to the client, from a link that is
+ * still there. */
+static void test_status_not_retried_any_more(void **state)
+{
+    int client, server;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        house_build(1);
+        house->route.retries.on_errors |= RETRY_503;
+        house->pool.retries.budget_floor = 0;
+        house->pool.retries.budget_share = 0;
+        house_open();
+        client =
+            exchange_once(i ? "POST / HTTP/1.1\r\nHost: a\r\n\r\n"
+                            : "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                          "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", &server);
+        hear(client, "\r\n\r\nbusy");
+        assert_true(has_heard("HTTP/1.1 503 Busy"));
+        close(client);
+        close(server);
+        house_close();
+    }
+}
+
+static void test_status_retried(void **state)
+{
+    unsigned first, second;
+    int client, server;
+
+    (void)state;
+    house_build(2);
+    house->route.retries.on_errors |= RETRY_503;
+    house_open();
+    client = client_new();
+    say(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = server_take_any(&first);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+    close(server);
+    server = server_take_any(&second);
+    assert_int_not_equal(first, second);
+    hear(server, "\r\n\r\n");
+    assert_int_equal(house->pool_live.retries_in_flight, 1);
+    say(server, ANSWER(2, "hi"));
+    hear(client, "\r\n\r\nhi");
+    assert_false(has_heard("busy"));
+    assert_int_equal(house->pool_live.retries_in_flight, 0);
+    close(client);
+    close(server);
+    house_close();
+}
+
+/* A body of which a part went through a pipe cannot be sent again from its start. */
+static void test_spliced_body_is_not_retried(void **state)
+{
+    enum { SIZE = 300000 };
+    uint64_t poured = 0, drunk = 0;
+    unsigned first;
+    int client, server;
+
+    (void)state;
+    house_build(2);
+    house_open();
+    client = client_new();
+    say(client, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    server = server_take_any(&first);
+    hear(server, "\r\n\r\n");
+    while (drunk < SIZE) {
+        poured = pour(client, poured, SIZE);
+        turn();
+        drunk = drink(server, drunk, SIZE);
+    }
+    reset(server);
+    hear(client, "Weir-Cause: server_closed");
+    assert_true(has_heard("HTTP/1.1 502 "));
+    assert_false(is_waiting(house->listening[!first]));
+    close(client);
+    house_close();
+}
+
+/* ---- bulk ---- */
+
+static void test_bulk_download(void **state)
+{
+    enum { SIZE = 8 << 20 };
+    uint64_t poured = 0, drunk = 0;
+    size_t most = 0;
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n");
+    hear(client, "\r\n\r\n"); /* not held back until the body comes */
+    for (unsigned i = 0; drunk < SIZE; i++) {
+        poured = pour(server, poured, SIZE);
+        turn();
+        if (i % 8 == 0 || poured == SIZE) /* a client slower than the server */
+            drunk = drink(client, drunk, SIZE);
+        if (house->worker.engine.large.in_use > most)
+            most = house->worker.engine.large.in_use;
+    }
+    assert_true(most <= 2);
+    turns(2);
+    assert_int_equal(house->server_desks[0][0].idle_count, 1); /* the link is kept */
+    say(client, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(server, "GET /next");
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_bulk_upload(void **state)
+{
+    enum { SIZE = 4 << 20 };
+    uint64_t poured = 0, drunk = 0;
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    while (drunk < SIZE) {
+        poured = pour(client, poured, SIZE);
+        turn();
+        drunk = drink(server, drunk, SIZE);
+    }
+    say(client, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"); /* right behind it */
+    say(server, ANSWER(2, "ok"));
+    hear(client, "\r\n\r\nok");
+    hear(server, "GET /next");
+    close(client);
+    close(server);
+    house_close();
+}
+
+/* ---- pages and deadlines ---- */
+
+static void answers_page(const char *request, const char *status, const char *cause)
+{
+    int client = client_new();
+
+    say(client, request);
+    hear(client, "request id");
+    if (!has_heard(status) || !has_heard(cause))
+        fail_msg("%s, %s expected, but: %s", status, cause, house->heard);
+    close(client);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void test_pages(void **state)
+{
+    (void)state;
+    house_build(1);
+    house->route.sizes.body = 10;
+    house_open();
+    answers_page("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n",
+                 "HTTP/1.1 413 ", "Weir-Cause: too_large");
+    answers_page("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "b\r\n01234567890\r\n0\r\n\r\n",
+                 "HTTP/1.1 413 ", "Weir-Cause: too_large");
+    close(house->listening[0]);
+    house->listening[0] = -1;
+    answers_page(GET, "HTTP/1.1 502 ", "Weir-Cause: connect_refused");
+    atomic_store(&house->servers[0].health, HEALTH_DOWN);
+    answers_page(GET, "HTTP/1.1 503 ", "Weir-Cause: no_server");
+    assert_int_equal(house->failures, 1); /* three in a row are told once */
+    house_close();
+}
+
+static void test_deadlines(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house->listener.timeouts.request_header = 50;
+    house->route.timeouts.request_body = 50;
+    house->route.timeouts.response = 50;
+    house->route.timeouts.response_body = 50;
+    house_open();
+    answers_page("GET / HT", "HTTP/1.1 408 ", "Weir-Cause: client_timeout");
+    answers_page("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc",
+                 "HTTP/1.1 408 ", "Weir-Cause: client_timeout");
+    close(server_take_one(0));
+    answers_page(GET, "HTTP/1.1 504 ", "Weir-Cause: server_timeout");
+    close(server_take_one(0));
+    client = exchange_once(GET, ANSWER(5, "abc"), &server);
+    hear_end(client); /* silent in the middle of a body */
+    assert_true(has_heard("\r\n\r\nabc"));
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_expect_continue(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                "Content-Length: 4\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 100 Continue\r\n\r\n");
+    hear(client, "HTTP/1.1 100 Continue\r\n\r\n");
+    say(client, "body");
+    hear(server, "body");
+    say(server, ANSWER(2, "ok"));
+    hear(client, "\r\n\r\nok");
+    assert_false(has_heard("Connection: close"));
+    close(client);
+    close(server);
+    house_close();
+}
+
+/* The client does not wait for the 100: its upload may take longer than a response. */
+static void test_expect_and_slow_upload(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house->route.timeouts.response = 60;
+    house_open();
+    client = client_new();
+    say(client, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                "Content-Length: 40\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    for (int i = 0; i < 40; i++) {
+        say(client, "x");
+        turn();
+    }
+    hear(server, "x");
+    turns(2);
+    say(server, ANSWER(2, "ok"));
+    hear(client, "\r\n\r\nok");
+    close(client);
+    close(server);
+    house_close();
+}
+
+static void test_interims_are_counted(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, GET);
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    for (int i = 0; i <= INTERIM_MOST; i++)
+        say(server, "HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n");
+    hear(client, "Weir-Cause: server_invalid");
+    assert_true(has_heard("HTTP/1.1 103 Early\r\n"));
+    close(client);
+    close(server);
+    house_close();
+}
+
+/* ---- ends ---- */
+
+/* A half request whose listener is removed: nothing of the old snapshot is looked at. */
+static void test_listener_removed(void **state)
+{
+    int half, idle, busy, server;
+
+    (void)state;
+    house_build(1);
+    house->listener.timeouts.request_header = 100;
+    house_open();
+    half = client_new();
+    say(half, "GET / HT");
+    idle = client_new();
+    busy = client_new();
+    say(busy, GET);
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    worker_adopt(&house->worker, &house->empty);
+    assert_int_equal(house->left, 0);
+    say(server, ANSWER(2, "hi"));
+    assert_int_equal(hear_end(busy), ERR_EOF);
+    assert_true(has_heard("\r\n\r\nhi"));
+    assert_true(has_heard("Connection: close"));
+    assert_int_equal(house->left, 1); /* told once, when the last one went */
+    assert_int_equal(hear_end(idle), ERR_EOF);
+    assert_int_equal(hear_end(half), ERR_EOF);
+    close(half);
+    close(idle);
+    close(busy);
+    close(server);
+    house_close();
+}
+
+static void test_drain(void **state)
+{
+    int queued[100], idle, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    idle = exchange_once(GET, ANSWER(2, "hi"), &server);
+    hear(idle, "\r\n\r\nhi");
+    turns(1);
+    for (unsigned i = 0; i < array_len(queued); i++) {
+        queued[i] = client_new();
+        say(queued[i], i ? "GET / HT" : GET);
+    }
+    say(idle,
+        "GET /late HTTP/1.1\r\nHost: a\r\n\r\n"); /* on its way when the drain began */
+    usleep(2000);
+    worker_drain(&house->worker);
+    assert_int_equal(house->worker.session_count, 1 + array_len(queued));
+    hear(server, "\r\n\r\n");
+    say(server, ANSWER(2, "ok"));
+    for (unsigned i = 0; i < array_len(queued); i++)
+        close(queued[i]);
+    close(server_take_one(0));
+    hear_end(idle);
+    assert_int_equal(house->farewells, 0);
+    close(idle);
+    for (int i = 0; i < PATIENCE && !house->farewells; i++)
+        turn();
+    turns(3);
+    assert_int_equal(house->farewells, 1);
+    close(server);
+    house_close();
+}
+
+static void test_drain_of_nobody(void **state)
+{
+    int idle;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    worker_drain(&house->worker);
+    assert_int_equal(house->farewells, 1);
+    house_close();
+
+    house_build(1);
+    house_open();
+    idle = client_new(); /* gone before the drain, and heard of in it */
+    turn();
+    close(idle);
+    usleep(2000);
+    worker_drain(&house->worker);
+    turns(3);
+    assert_int_equal(house->farewells, 1);
+    house_close();
+}
+
+static void test_client_goes(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+    server = server_take_one(0);
+    hear(server, "abc");
+    reset(client);
+    hear_end(server);
+    turns(2);
+    assert_int_equal(house->worker.session_count, 0);
+    assert_int_equal(house->servers[0].in_flight, 0);
+    close(server);
+    house_close();
+}
+
+static void test_websocket(void **state)
+{
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                "Upgrade: websocket\r\n"
+                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nfirst");
+    hear(client, "\r\n\r\nfirst");
+    hear(server, "early");
+    say(client, "question");
+    hear(server, "question");
+    say(server, "answer");
+    hear(client, "answer");
+    assert_int_equal(house->pins[0].count, 0);
+    assert_int_equal(house->worker.engine.large.in_use, 0); /* idle: no buffers */
+    shutdown(client, SHUT_WR);
+    assert_int_equal(hear_end(server), ERR_EOF);
+    say(server, "last");
+    close(server);
+    assert_int_equal(hear_end(client), ERR_EOF);
+    assert_string_equal(house->heard, "last");
+    close(client);
+    house_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pipelined_in_order),
+        cmocka_unit_test(test_first_of_pipeline_is_bad),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_reuse_of_links),
+        cmocka_unit_test(test_head_has_no_body),
+        cmocka_unit_test(test_chunked_both_ways_with_trailers),
+        cmocka_unit_test(test_unframed_becomes_chunked),
+        cmocka_unit_test(test_unframed_and_reset),
+        cmocka_unit_test(test_early_response),
+        cmocka_unit_test(test_only_idempotent_is_retried),
+        cmocka_unit_test(test_refused_costs_nothing),
+        cmocka_unit_test(test_status_not_retried_any_more),
+        cmocka_unit_test(test_status_retried),
+        cmocka_unit_test(test_spliced_body_is_not_retried),
+        cmocka_unit_test(test_bulk_download),
+        cmocka_unit_test(test_bulk_upload),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_expect_continue),
+        cmocka_unit_test(test_expect_and_slow_upload),
+        cmocka_unit_test(test_interims_are_counted),
+        cmocka_unit_test(test_listener_removed),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_of_nobody),
+        cmocka_unit_test(test_client_goes),
+        cmocka_unit_test(test_websocket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
