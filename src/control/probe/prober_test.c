@@ -1,8 +1,11 @@
 /* The timetable, with its own thread and real servers played by the test: first checks at
- * once, the interval, one outstanding at most, changed questions, farewells, the line. */
+ * once, the interval, one outstanding at most, changed questions, farewells, the line. The
+ * servers are static, for the prober looks at them until the teardown. */
 #include "prober.c"
 
 #include "control/probe/test_server.h"
+
+#include <sys/resource.h>
 
 static struct mailbox home;
 static struct prober *prober;
@@ -95,7 +98,7 @@ static void answer(int fd, const char *status)
 
 static void test_again_and_again(void **state)
 {
-    struct test_server server;
+    static struct test_server server;
     struct probe_target target;
     uint64_t began = sys_now();
 
@@ -118,7 +121,7 @@ static void test_again_and_again(void **state)
 
 static void test_first_check_at_once(void **state)
 {
-    struct test_server server;
+    static struct test_server server;
     struct probe_target target;
 
     test_server_open(&server);
@@ -134,7 +137,7 @@ static void test_first_check_at_once(void **state)
 /* The server holds its answer back for several intervals. */
 static void test_one_outstanding(void **state)
 {
-    struct test_server server;
+    static struct test_server server;
     struct probe_target target;
     int fd;
 
@@ -154,7 +157,7 @@ static void test_one_outstanding(void **state)
 
 static void test_equal_and_changed_questions(void **state)
 {
-    struct test_server server;
+    static struct test_server server;
     struct probe_target target;
     int old, new;
 
@@ -180,7 +183,7 @@ static void test_equal_and_changed_questions(void **state)
 
 static void test_forgotten_while_asked(void **state)
 {
-    struct test_server server, stranger;
+    static struct test_server server, stranger;
     struct probe_target target;
     int fd;
 
@@ -206,7 +209,7 @@ static void test_forgotten_while_asked(void **state)
 
 static void test_stopped_with_all_in_motion(void **state)
 {
-    struct test_server server[3];
+    static struct test_server server[3];
 
     for (unsigned i = 0; i < 3; i++) {
         struct probe_target target;
@@ -225,7 +228,7 @@ static void test_stopped_with_all_in_motion(void **state)
 
 static void test_never_started(void **state)
 {
-    struct test_server server;
+    static struct test_server server;
     struct probe_target target;
 
     test_server_open(&server);
@@ -239,7 +242,7 @@ static void test_never_started(void **state)
 static void test_line(void **state)
 {
     enum { SILENT = 6 };
-    struct test_server silent[SILENT], lively;
+    static struct test_server silent[SILENT], lively;
     struct probe_target target;
     unsigned heard = 0, passed = 0;
 
@@ -274,12 +277,34 @@ static void test_line(void **state)
     test_server_close(&lively);
 }
 
+/* That we have no descriptor left says nothing about the server. */
+static void test_no_descriptor_left(void **state)
+{
+    struct rlimit usual, none;
+    static struct test_server server;
+    struct probe_target target;
+
+    test_server_open(&server);
+    target = target_of(&server, false);
+    target.check.interval = 3600 * 1000;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = (struct rlimit){3, usual.rlim_max};
+    assert_int_equal(prober_start(prober), ERR_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    prober_watch(prober, &target);
+    assert_null(next_report(200));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    expect(&server, CHECK_PASSED);
+    assert_null(next_report(50));
+    test_server_close(&server);
+}
+
 /* Ten thousand servers, one listener behind them all: each is checked once a round. */
 static void test_many(void **state)
 {
     enum { MANY = 10000 };
     struct server_live *lives = calloc(MANY, sizeof *lives);
-    struct test_server server;
+    static struct test_server server;
     unsigned char *seen = calloc(MANY, 1);
 
     test_server_open(&server);
@@ -321,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stopped_with_all_in_motion, begin, end),
         cmocka_unit_test_setup_teardown(test_never_started, begin, end),
         cmocka_unit_test_setup_teardown(test_line, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_descriptor_left, begin, end),
         cmocka_unit_test_setup_teardown(test_many, begin, end),
     };
 
