@@ -16,13 +16,6 @@ void services_init(struct services *services, struct ports *ports)
     CHECK(services->served);
 }
 
-void services_close(struct services *services)
-{
-    if (services->record >= 0)
-        sys_close(services->record);
-    free(services->served);
-}
-
 void services_begin(struct services *services)
 {
     for (unsigned i = 0; i < services->served_count; i++)
@@ -61,7 +54,7 @@ static bool addr_is_whole(const struct addr *addr)
  * child that is still trusted gets it by ours, as a gift to its user.
  */
 static enum err open_unix(struct services *services, const struct addr *addr,
-                          unsigned count, int *fds)
+                          unsigned count, int *fds, bool *is_users)
 {
     enum err e = sys_user_act_as(&services->user), back;
 
@@ -69,7 +62,8 @@ static enum err open_unix(struct services *services, const struct addr *addr,
         e = services->ports->open(services->ports, addr, count, fds);
     back = sys_user_act_as(NULL);
     CHECK(back == ERR_OK);
-    if ((e != ERR_DENIED && e != ERR_NOT_FOUND) || !is_trusted(services))
+    *is_users = (e != ERR_DENIED && e != ERR_NOT_FOUND) || !is_trusted(services);
+    if (*is_users)
         return e;
     sys_directory_make_above(addr->path, &services->user);
     e = services->ports->open(services->ports, addr, count, fds);
@@ -82,6 +76,7 @@ static enum err open_unix(struct services *services, const struct addr *addr,
 static enum err open_port(struct services *services, const struct plea *plea, int *fds)
 {
     struct served_port *port = find_port(services, &plea->addr);
+    bool is_users = false;
     enum err e;
 
     if (!addr_is_whole(&plea->addr) || plea->count == 0 || plea->count > WORKERS_MOST)
@@ -89,14 +84,14 @@ static enum err open_port(struct services *services, const struct plea *plea, in
     if (!port && services->served_count == PORTS_MOST)
         return ERR_NO_FDS;
     if (!port && plea->addr.family == ADDR_UNIX && services->has_user)
-        e = open_unix(services, &plea->addr, plea->count, fds);
+        e = open_unix(services, &plea->addr, plea->count, fds, &is_users);
     else
         e = services->ports->open(services->ports, &plea->addr, plea->count, fds);
     if (e)
         return e;
     if (!port) {
         port = &services->served[services->served_count++];
-        port->addr = plea->addr;
+        *port = (struct served_port){.addr = plea->addr, .is_users = is_users};
     }
     port->is_wanted = true;
     return ERR_OK;
@@ -115,9 +110,16 @@ static void serve_open(struct services *services, int channel, const struct plea
         sys_close(fds[--count]);
 }
 
+/* Closing removes a unix socket's file: by the rights that made it, because its user can
+ * have made the path lead elsewhere since. */
 static void drop_port(struct services *services, struct served_port *port)
 {
-    services->ports->close(services->ports, &port->addr);
+    enum err e = port->is_users ? sys_user_act_as(&services->user) : ERR_OK, back;
+
+    if (!e)
+        services->ports->close(services->ports, &port->addr);
+    back = sys_user_act_as(NULL);
+    CHECK(back == ERR_OK);
     *port = services->served[--services->served_count];
 }
 
@@ -260,4 +262,13 @@ void services_serve(struct services *services, int channel)
         else if (count)
             sys_close(fd);
     } while (!e);
+}
+
+void services_close(struct services *services)
+{
+    while (services->served_count)
+        drop_port(services, &services->served[services->served_count - 1]);
+    if (services->record >= 0)
+        sys_close(services->record);
+    free(services->served);
 }

@@ -21,6 +21,7 @@ enum { PORTS_MOST = 1024, WORKERS_MOST = 1024, LOGS_MOST = 4 };
 struct served_port {
     struct addr addr;
     bool is_wanted; /* by the child of today */
+    bool is_users;  /* a unix socket made, and to be removed, with its user's rights */
 };
 
 struct services {
@@ -37,6 +38,7 @@ struct services {
 
 /* ports: where sockets come from; must outlive it. */
 void services_init(struct services *services, struct ports *ports);
+/* Gives all ports back to where they came from, too. */
 void services_close(struct services *services);
 
 /* A child begins: it has asked for nothing yet. */
