@@ -32,7 +32,7 @@ uint32_t complaints_add_source(struct complaints *complaints, str name, str text
     if (str_starts(text, STR("\xef\xbb\xbf")))
         text = str_from(text, 3);
     source->name = arena_copy(&complaints->arena, name);
-    source->text = arena_copy(&complaints->arena, text);
+    source->text = text;
     return (uint32_t)complaints->sources.count - 1;
 }
 

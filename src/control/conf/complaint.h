@@ -49,7 +49,8 @@ struct complaints {
 void complaints_init(struct complaints *complaints, bool is_strict);
 void complaints_close(struct complaints *complaints);
 
-/* Takes a copy of name and text; gives the index for struct place. */
+/* The index for struct place. name is copied; text is not, and must live as long as the
+ * complaints, as what lies in their arena does. */
 uint32_t complaints_add_source(struct complaints *complaints, str name, str text);
 
 /* The text of a line without its end; empty when there is no such line. */

@@ -133,7 +133,8 @@ static void suggests_only_what_is_near(void **state)
 static void json_is_escaped(void **state)
 {
     complaints_add_source(&complaints, STR("a\"b"), STR(""));
-    complain(&complaints, "C003", (struct place){0, 1, 1, 1}, "tab\t quote\" bad\xff c1\xc2\x82");
+    complain(&complaints, "C003", (struct place){0, 1, 1, 1},
+             "tab\t quote\" bad\xff c1\xc2\x82");
     complaints_print_json(&complaints, &out);
     scroll_char(&out, '\0');
     assert_non_null(strstr(out.p, "\"file\": \"a\\\"b\""));

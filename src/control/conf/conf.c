@@ -102,9 +102,10 @@ enum err conf_load(const struct conf_world *world, str file_name,
 enum err conf_load_text(const struct conf_world *world, str name, str text,
                         struct complaints *complaints, struct snapshot **out)
 {
+    str copy = arena_copy(&complaints->arena, text);
     struct node *tree;
 
-    return load(world, complaints, complaints_add_source(complaints, name, text), out,
+    return load(world, complaints, complaints_add_source(complaints, name, copy), out,
                 &tree);
 }
 

@@ -26,10 +26,12 @@ struct node {
     bool has_doubles; /* NODE_MAP: keys given twice were left out */
     bool is_exact; /* the text stands in the file as it is: places inside can be told */
     struct place place;
-    str text;            /* NODE_WORD */
-    struct node **items; /* NODE_LIST */
-    struct pair *pairs;  /* NODE_MAP */
-    unsigned count;
+    unsigned count; /* of items or pairs */
+    union {
+        str text;            /* NODE_WORD; empty with NODE_NONE */
+        struct node **items; /* NODE_LIST */
+        struct pair *pairs;  /* NODE_MAP */
+    };
 };
 
 struct pair {

@@ -12,7 +12,7 @@
 struct conf_world {
     void *owner;
 
-    /* The whole file; *out lives in the arena. */
+    /* The whole file; *out lives in the arena, or longer. */
     enum err (*read_file)(void *owner, str path, struct arena *arena, str *out);
 
     /* The names in a directory, in any order, in the arena. */

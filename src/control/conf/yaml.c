@@ -9,7 +9,17 @@
 #include "control/conf/tree.h"
 #include "control/conf/utf8.h"
 
+#include <stdlib.h>
 #include <yaml.h>
+
+/*
+ * What the open lists and maps hold so far; each takes its part as an array of the right
+ * size when it ends. (Growing arrays in the arena would leave three times as much.)
+ */
+struct stack {
+    struct pair *pairs; /* of a list only the values */
+    size_t count, room;
+};
 
 struct builder {
     struct complaints *complaints;
@@ -19,6 +29,7 @@ struct builder {
     yaml_event_t event;
     const struct textual *textual;
     size_t spoiled_at;
+    struct stack stack;
     unsigned depth;
     bool is_broken;
 };
@@ -121,10 +132,43 @@ static struct node *read_word(struct builder *builder)
 
 static struct node *read_node(struct builder *builder);
 
+static void push(struct stack *stack, struct pair pair)
+{
+    if (stack->count == stack->room) {
+        stack->room = stack->room ? stack->room * 2 : 256;
+        stack->pairs = realloc(stack->pairs, stack->room * sizeof *stack->pairs);
+        CHECK(stack->pairs);
+    }
+    stack->pairs[stack->count++] = pair;
+}
+
+/* All from `base` on go to the node. */
+static void take_items(struct builder *builder, struct node *list, size_t base)
+{
+    struct stack *stack = &builder->stack;
+
+    list->count = (unsigned)(stack->count - base);
+    list->items = arena_alloc(builder->arena, list->count * sizeof *list->items);
+    for (unsigned i = 0; i < list->count; i++)
+        list->items[i] = stack->pairs[base + i].value;
+    stack->count = base;
+}
+
+static void take_pairs(struct builder *builder, struct node *map, size_t base)
+{
+    struct stack *stack = &builder->stack;
+
+    map->count = (unsigned)(stack->count - base);
+    map->pairs = arena_alloc(builder->arena, map->count * sizeof *map->pairs);
+    if (map->count)
+        memcpy(map->pairs, stack->pairs + base, map->count * sizeof *map->pairs);
+    stack->count = base;
+}
+
 static struct node *read_list(struct builder *builder)
 {
     struct node *node = new_node(builder, NODE_LIST);
-    struct vec_of(struct node *) items = {0};
+    size_t base = builder->stack.count;
 
     if (builder->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE)
         node->style = STYLE_FLOW;
@@ -140,10 +184,9 @@ static struct node *read_list(struct builder *builder)
             return NULL;
         if (item->kind == NODE_NONE && item->place.column > 1)
             item->place.column--; /* libyaml points behind the dash */
-        *vec_add(&items, builder->arena) = item;
+        push(&builder->stack, (struct pair){NULL, item});
     }
-    node->items = items.items;
-    node->count = (unsigned)items.count;
+    take_items(builder, node, base);
     return node;
 }
 
@@ -202,7 +245,7 @@ static void drop_doubles(struct builder *builder, struct node *map)
 static struct node *read_map(struct builder *builder)
 {
     struct node *node = new_node(builder, NODE_MAP);
-    struct vec_of(struct pair) pairs = {0};
+    size_t base = builder->stack.count;
 
     if (builder->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
         node->style = STYLE_FLOW;
@@ -224,10 +267,9 @@ static struct node *read_map(struct builder *builder)
         pair.value = read_node(builder);
         if (!pair.value)
             return NULL;
-        *vec_add(&pairs, builder->arena) = pair;
+        push(&builder->stack, pair);
     }
-    node->pairs = pairs.items;
-    node->count = (unsigned)pairs.count;
+    take_pairs(builder, node, base);
     if (node->style != STYLE_FLOW && node->count)
         node->place = node->pairs[0].key->place;
     drop_doubles(builder, node);
@@ -306,5 +348,6 @@ struct node *tree_read(struct complaints *complaints, uint32_t file)
     root = read_stream(&builder);
     yaml_event_delete(&builder.event);
     yaml_parser_delete(&builder.parser);
+    free(builder.stack.pairs);
     return root;
 }
