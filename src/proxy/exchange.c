@@ -76,12 +76,24 @@ static void give_upload_up(struct exchange *x)
 }
 
 /* The server's fault: once more elsewhere, an answer of ours, or a cut connection. */
-static void server_is_late(struct exchange *x)
+static void server_fails(struct exchange *x, enum cause cause,
+                         enum server_failure failure)
 {
     if (x->flags & EXCHANGE_HEAD_SENT)
-        exchange_abort(x, CAUSE_SERVER_TIMEOUT);
+        exchange_abort(x, cause);
     else
-        go_on(x, attempt_failed(x, CAUSE_SERVER_TIMEOUT, FAILURE_TIMEOUT));
+        go_on(x, attempt_failed(x, cause, failure));
+}
+
+static void server_is_late(struct exchange *x)
+{
+    server_fails(x, CAUSE_SERVER_TIMEOUT, FAILURE_TIMEOUT);
+}
+
+void exchange_lose_server(struct exchange *x)
+{
+    CHECK_MAGIC(x, EXCHANGE_MAGIC);
+    server_fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
 }
 
 static void client_is_late(struct exchange *x)
@@ -168,7 +180,7 @@ struct exchange *exchange_new(struct session *session)
     struct exchange *x = slab_take(&worker->exchange_slab);
     const struct sizes *sizes;
 
-    memset(x, 0, offsetof(struct exchange, memory));
+    memset(x, 0, offsetof(struct exchange, client));
     x->magic = EXCHANGE_MAGIC;
     x->session = session;
     x->worker = worker;

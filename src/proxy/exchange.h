@@ -100,23 +100,25 @@ struct exchange {
     const struct route *route;
     const struct pool *pool;
     struct head request, response;
-    struct request_facts facts;
-    struct addr client, peer;
     str client_text, request_id, target; /* target: what the server sees */
     struct attempt attempt;
     struct served served;
-    const struct server_live *tried[TRIED_MOST];
     unsigned tries;
     unsigned interim_count; /* 1xx passed on */
     struct body upload, download;
-    struct pace pace;
     str reply; /* body of an answer of ours */
     struct relay *relay;
     struct timer timer;
-    uint64_t due[DUE_COUNT]; /* monotonic ns; TIMER_NEVER: not waited for */
-    struct deferred again;   /* a pump's turn was over */
+    struct deferred again; /* a pump's turn was over */
     uint64_t began, first_byte;
     uint64_t sent_before; /* bytes that went to the client before this exchange */
+    /* What stands before this is cleared for a new exchange; the rest is written before
+     * it is looked at. */
+    struct addr client, peer;
+    struct request_facts facts;
+    const struct server_live *tried[TRIED_MOST];
+    struct pace pace;
+    uint64_t due[DUE_COUNT]; /* monotonic ns; TIMER_NEVER: not waited for */
     struct arena arena;
     _Alignas(16) char memory[EXCHANGE_MEMORY];
 };
@@ -136,6 +138,10 @@ void exchange_wake(struct exchange *x);
 
 /* Ends it from outside: what the client has not got yet it will not get. */
 void exchange_abort(struct exchange *x, enum cause cause);
+
+/* Its server must be left now: once more elsewhere where that is safe, an answer of ours,
+ * or, when an answer or a tunnel has begun, the end. */
+void exchange_lose_server(struct exchange *x);
 
 /* Gives everything back. Only for an exchange that has not begun, or from its last step. */
 void exchange_free(struct exchange *x);

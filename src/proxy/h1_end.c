@@ -257,7 +257,8 @@ static void send_parts(struct h1_end *h1, struct iovec *parts, unsigned count, b
     for (unsigned i = 0; i < n; i++) {
         size_t gone = sent < all[i].iov_len ? sent : all[i].iov_len;
 
-        keep_rest(h1, (char *)all[i].iov_base + gone, all[i].iov_len - gone);
+        if (gone < all[i].iov_len)
+            keep_rest(h1, (char *)all[i].iov_base + gone, all[i].iov_len - gone);
         sent -= gone;
     }
 }
