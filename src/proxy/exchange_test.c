@@ -550,6 +550,7 @@ static void test_expect_and_slow_upload(void **state)
     for (int i = 0; i < 40; i++) {
         say(client, "x");
         turn();
+        usleep(3000);
     }
     hear(server, "x");
     turns(2);
