@@ -323,7 +323,12 @@ static enum session_after what_becomes_of(const struct exchange *x)
         return is_end_told(x) ? SESSION_LINGER : SESSION_ABORT;
     if (x->flags & EXCHANGE_KEEP_FRONT)
         return SESSION_KEEP;
-    return x->upload.is_sent && x->cause == CAUSE_OK ? SESSION_CLOSE : SESSION_LINGER;
+    /* Who has not asked for the end may have sent more, and a close with bytes unread is a
+     * RST, which eats the answer on its way. */
+    return x->upload.is_sent && x->cause == CAUSE_OK &&
+                   !(x->request.flags & HEAD_KEEP_ALIVE)
+               ? SESSION_CLOSE
+               : SESSION_LINGER;
 }
 
 enum flow step_finish(struct exchange *x)
