@@ -9,19 +9,39 @@
 
 #include <stdio.h>
 
+enum { OFFLINE_OPTIONS_MOST = 8 };
+
+/* The offline verbs read their own words: the options in their plainest spelling. */
+static int run_offline(const struct given *given, int (*verb)(int argc, char **argv))
+{
+    char *words[2 * OFFLINE_OPTIONS_MOST + 2];
+    int count = 0;
+
+    words[count++] = (char *)(uintptr_t)given->verb->name;
+    for (const struct option_row *row = given->verb->options; row->name; row++) {
+        if (!option_is_given(given, row->name))
+            continue;
+        words[count++] = (char *)(uintptr_t)(row->brief ? row->brief : row->name);
+        if (row->kind != OPTION_FLAG) /* the end of a word of argv, so it has a NUL */
+            words[count++] = (char *)(uintptr_t)option_value(given, row->name).p;
+    }
+    words[count] = NULL;
+    return verb(count, words);
+}
+
 static int check_verb(const struct given *given)
 {
-    return offline_check(given->count + 1, given->words - 1);
+    return run_offline(given, offline_check);
 }
 
 static int expand_verb(const struct given *given)
 {
-    return offline_expand(given->count + 1, given->words - 1);
+    return run_offline(given, offline_expand);
 }
 
 static int schema_verb(const struct given *given)
 {
-    return offline_schema(given->count + 1, given->words - 1);
+    return run_offline(given, offline_schema);
 }
 
 static int version_verb(const struct given *given)
@@ -65,14 +85,14 @@ static const struct option_row demo_options[] = {
 };
 
 static const struct option_row check_options[] = {
-    {"-c", NULL, OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {"--config", "-c", OPTION_VALUE, "FILE", "the configuration; - is standard input"},
     {"--strict", NULL, OPTION_FLAG, NULL, "warnings are errors"},
     {"--format", NULL, OPTION_VALUE, "text|json", "for people or for programs"},
     {.name = NULL},
 };
 
 static const struct option_row expand_options[] = {
-    {"-c", NULL, OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {"--config", "-c", OPTION_VALUE, "FILE", "the configuration; - is standard input"},
     {.name = NULL},
 };
 
