@@ -41,7 +41,7 @@ class Contender:
         self.configure()
         before = set(tree(self.process.pid))
         os.kill(self.process.pid, self.reload_signal)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while set(tree(self.process.pid)) <= before:
             if time.monotonic() > end:
                 raise Failed(f"{self.name}: no new worker after a reload")
