@@ -186,6 +186,7 @@ struct exchange *exchange_new(struct session *session)
     x->worker = worker;
     x->began = worker->engine.loop.now;
     x->sent_before = session->front.conn.sent;
+    x->facts.head = NULL; /* not understood yet: what the log asks of a refused one */
     x->listener = session->guest.door->listener;
     x->snapshot = worker_pin(worker);
     arena_init_in(&x->arena, x->memory, sizeof x->memory, 0);

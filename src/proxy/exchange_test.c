@@ -673,6 +673,30 @@ static void test_drain_of_nobody(void **state)
     house_close();
 }
 
+/* A request that is refused has no facts, whoever had its memory before. */
+static void test_new_one_has_no_facts(void **state)
+{
+    struct session *session;
+    struct exchange *x, *again;
+    int client;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    turn();
+    session = container_of(house->worker.sessions.next, struct session, guest.node);
+    x = exchange_new(session);
+    x->facts.head = &x->request;
+    exchange_free(x);
+    again = exchange_new(session);
+    assert_ptr_equal(again, x);
+    assert_null(again->facts.head);
+    exchange_free(again);
+    close(client);
+    house_close();
+}
+
 static void test_client_goes(void **state)
 {
     int client, server;
@@ -754,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_listener_removed),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_of_nobody),
+        cmocka_unit_test(test_new_one_has_no_facts),
         cmocka_unit_test(test_client_goes),
         cmocka_unit_test(test_websocket),
     };

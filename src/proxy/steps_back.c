@@ -27,7 +27,6 @@ void attempt_end(struct exchange *x, bool is_clean)
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
     for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
         exchange_done_with(x, i);
-    body_close(&x->download); /* while its sender is still there */
     body_close(&x->upload);   /* before a retry begins it anew */
     body_close(&x->download); /* its pipe's engine is found by way of the link */
     if (attempt->link && is_clean)
