@@ -127,7 +127,7 @@ static void tell_truth(struct serving *serving, struct answer *answer)
         add_interims(out, 1 + (unsigned)draw(3));
     add_head(out, &shape, answer);
     serving->closes = shape.framing == WIRE_CLOSE || draw_percent(10);
-    if (serving->closes && draw_percent(70))
+    if (serving->closes && (rules.is_calm || draw_percent(70)))
         text_add(out, STR("Connection: close\r\n"));
     text_add(out, STR("\r\n"));
     head_end = out->n;

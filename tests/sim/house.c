@@ -293,6 +293,7 @@ void house_open(void)
     uint64_t seed[2] = {draw(UINT64_MAX), draw(UINT64_MAX)};
 
     memset(&house, 0, sizeof house);
+    rules.half_closed = HALF_CLOSED_MS;
     house.steward.server_fails = server_fails;
     house.steward.snapshot_left = snapshot_left;
     house.steward.worker_empty = worker_empty;

@@ -17,6 +17,7 @@ static void over(struct serving *serving, bool resets)
 {
     if (!serving->side)
         return;
+    trace("hangs up", serving->side->stream->number, resets);
     serving->origin->connections--;
     side_close(serving->side, resets);
     serving->side = NULL;
@@ -142,11 +143,12 @@ static void begin_answer(struct serving *serving)
 
 static void continue_at_last(struct serving *serving)
 {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    str text = STR("HTTP/1.1 100 Continue\r\n\r\n");
     size_t n;
 
-    if (side_send(serving->side, text, sizeof text - 1, &n) != ERR_OK ||
-        n != sizeof text - 1)
+    while (text.n && !side_send(serving->side, text.p, text.n, &n))
+        text = str_from(text, n);
+    if (text.n)
         over(serving, true);
 }
 

@@ -15,7 +15,8 @@ struct rules {
     struct retries retries;
     struct slow_client slow_client;
     struct keepalive keepalive;
-    bool is_calm; /* nothing and nobody misbehaves */
+    uint32_t half_closed; /* ms for which a client that has sent its FIN is waited for */
+    bool is_calm;         /* nothing and nobody misbehaves */
     unsigned workers;
     unsigned visitors;
     unsigned descriptors;

@@ -347,6 +347,20 @@ unsigned sys_cpus(void)
     return 2;
 }
 
+uint64_t sys_memory_limit(void)
+{
+    return (uint64_t)1 << 30;
+}
+
+void sys_usage(struct sys_usage *out)
+{
+    *out = (struct sys_usage){.cpu_ns = world.now / 100,
+                              .resident = 1 << 20,
+                              .virtual_size = 1 << 20,
+                              .open_files = files_open(),
+                              .open_files_most = files_limit()};
+}
+
 /* ---- signals ---- */
 
 enum err sys_signals_open(int *fd)

@@ -119,7 +119,8 @@ static void move(void *who, uint64_t what)
     }
     if (!rest && lane->has_fin && (lane->arrived == lane->at || draw_percent(70)))
         lane->fin_arrived = true;
-    trace("arrives", side->stream->number, lane->arrived - lane->at);
+    trace(side == side->stream->sides ? "arrives 0" : "arrives 1", side->stream->number,
+          lane->arrived - lane->at);
     tell(side);
     start_moving(side);
 }

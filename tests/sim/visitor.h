@@ -30,7 +30,7 @@ struct visitor {
     size_t stuck_at;   /* sends no more from there on */
     size_t deaf_at;    /* reads no more from there on */
     size_t sent, read; /* in all */
-    uint64_t idle_since, asked_at;
+    uint64_t idle_since, asked_at, shut_at;
     uint64_t tunnel_size, tunnel_sent, tunnel_read;
     bool is_piped, is_half_closing, waits_for_end;
     bool is_send_paused, is_read_paused, is_tunnel, was_told_close, is_stuck;
