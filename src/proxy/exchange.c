@@ -181,6 +181,7 @@ struct exchange *exchange_new(struct session *session)
     const struct sizes *sizes;
 
     memset(x, 0, offsetof(struct exchange, client));
+    x->facts.head = NULL; /* says that the others are not there yet */
     x->magic = EXCHANGE_MAGIC;
     x->session = session;
     x->worker = worker;
