@@ -19,6 +19,11 @@ struct inclusion {
     bool is_whole;
 };
 
+const char *include_reason(enum err e)
+{
+    return e == ERR_INVALID ? "it is a directory" : err_text(e);
+}
+
 bool include_read_source(struct complaints *complaints, const struct conf_world *world,
                          str name, const struct place *place, uint32_t *file)
 {
@@ -34,7 +39,7 @@ bool include_read_source(struct complaints *complaints, const struct conf_world 
     if (!place)
         *file = complaints_add_source(complaints, name, STR(""));
     complain(complaints, "C032", place ? *place : (struct place){*file, 0, 0, 0},
-             "can not read %s: %s", complaint_word(complaints, name), err_text(e));
+             "can not read %s: %s", complaint_word(complaints, name), include_reason(e));
     return false;
 }
 

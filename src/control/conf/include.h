@@ -13,6 +13,9 @@
 struct node *include_read(struct complaints *complaints, const struct conf_world *world,
                           uint32_t file, bool *is_whole);
 
+/* Why a file can not be read, for people. */
+const char *include_reason(enum err e);
+
 /* Reads a file into a source; complains (C032) at `place`. */
 bool include_read_source(struct complaints *complaints, const struct conf_world *world,
                          str name, const struct place *place, uint32_t *file);

@@ -116,19 +116,28 @@ bool map_wanted(struct reader *reader, const struct pair *pair,
         return false;
     if (node->kind == NODE_MAP)
         return true;
-    complaint = complain(reader->complaints, "C014", node->place,
-                         pair->key ? "'%s' must be a map of settings"
-                                   : "this %s must be a map of settings",
-                         key_of(reader, pair));
+    if (!pair->key)
+        complaint = complain(reader->complaints, "C014", node->place,
+                             "this item must be a map of settings");
+    else
+        complaint = complain(reader->complaints, "C014", node->place,
+                             rows ? "'%s' must be a map of settings"
+                                  : "'%s' must be a map of names",
+                             key_of(reader, pair));
     if (node->kind == NODE_WORD && node->text.n && node->text.p[0] == '/' && rows &&
         rows_find(rows, STR("path")))
         complaint_help(complaint, "write '%s: {path: %s}'", key_of(reader, pair),
                        word_of(reader, node));
+    else if (node->kind == NODE_LIST && !pair->key)
+        complaint_help(complaint, "write each of them behind a '- ' of its own");
     else if (needed && pair->key)
         complaint_help(complaint, "write '%s: {%s: ...}'", key_of(reader, pair),
                        needed->name);
+    else if (rows)
+        complaint_help(complaint, "write 'setting: value' below it, one per line");
     else
-        complaint_help(complaint, "write 'name: value' below it, one setting per line");
+        complaint_help(complaint, "write 'name:' below it, and what belongs to the name "
+                                  "behind that or below");
     return false;
 }
 

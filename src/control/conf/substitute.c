@@ -1,6 +1,8 @@
 /* ${NAME}, ${NAME:-default} and ${file:/path} in values. */
 #include "control/conf/substitute.h"
 
+#include "control/conf/include.h"
+
 enum { FILE_MOST = 64 << 10 };
 
 struct substitution {
@@ -38,7 +40,7 @@ static bool add_file(struct substitution *s, str piece, str path)
         e = ERR_TOO_LARGE;
     if (e) {
         complain(complaints, "C032", piece_place(s, piece), "can not read %s: %s",
-                 complaint_word(complaints, path), err_text(e));
+                 complaint_word(complaints, path), include_reason(e));
         return false;
     }
     while (content.n &&
