@@ -13,6 +13,13 @@
 #include "lb/live.h"
 #include "lb/pool.h"
 
+/* Of something that was removed: control/drain.c. */
+struct drain {
+    uint64_t since;   /* monotonic ns; 0: not seen to be removed yet */
+    uint32_t timeout; /* ms, as the last snapshot that knew it had it */
+    bool is_over;
+};
+
 /* What the steward knows of a server beyond what workers see. */
 struct server_record {
     struct server_live live; /* what others point to */
@@ -29,6 +36,7 @@ struct server_record {
     struct histogram check_time;
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct meter meter;
+    struct drain drain;
     bool is_listed;  /* seen while the members are being gone through */
     bool is_watched; /* by the prober */
 };
@@ -57,6 +65,7 @@ struct listener_record {
     struct list node;
     bool is_current; /* in the current snapshot */
     struct meter meter;
+    struct drain drain;
 };
 
 struct route_record {

@@ -178,32 +178,83 @@ void publish_snapshot(struct steward *steward, struct generation *generation,
     }
 }
 
-/* ---- removed servers ---- */
+/* ---- removed servers and listeners ---- */
 
-struct links_mail {
+struct server_mail {
     struct mail mail;
     struct worker *worker;
     struct server_live *server; /* held */
 };
 
-static void close_links(struct mail *mail)
+static void free_server_mail(struct server_mail *mail)
 {
-    struct links_mail *links = container_of(mail, struct links_mail, mail);
-
-    link_close_idle(links->worker, links->server);
-    atomic_fetch_sub_explicit(&links->server->holds, 1, memory_order_release);
-    free(links);
+    atomic_fetch_sub_explicit(&mail->server->holds, 1, memory_order_release);
+    free(mail);
 }
 
-void publish_idle_links_end(struct steward *steward, struct server_record *server)
+static void close_idle_links(struct mail *mail)
+{
+    struct server_mail *idle = container_of(mail, struct server_mail, mail);
+
+    link_close_idle(idle->worker, idle->server);
+    free_server_mail(idle);
+}
+
+static void cut_server(struct mail *mail)
+{
+    struct server_mail *cut = container_of(mail, struct server_mail, mail);
+
+    worker_cut_server(cut->worker, cut->server);
+    free_server_mail(cut);
+}
+
+static void post_of_server(struct steward *steward, struct server_record *server,
+                           mail_fn *open)
 {
     for (unsigned i = 0; i < steward->worker_count; i++) {
-        struct links_mail *mail = new_mail(sizeof *mail);
+        struct server_mail *mail = new_mail(sizeof *mail);
 
         mail->worker = &steward->workers[i];
         mail->server = &server->live;
         atomic_fetch_add_explicit(&server->live.holds, 1, memory_order_relaxed);
-        post_to(mail->worker, &mail->mail, close_links);
+        post_to(mail->worker, &mail->mail, open);
+    }
+}
+
+void publish_idle_links_end(struct steward *steward, struct server_record *server)
+{
+    post_of_server(steward, server, close_idle_links);
+}
+
+void publish_server_cut(struct steward *steward, struct server_record *server)
+{
+    post_of_server(steward, server, cut_server);
+}
+
+struct listener_mail {
+    struct mail mail;
+    struct worker *worker;
+    struct listener_live *listener; /* held */
+};
+
+static void cut_listener(struct mail *mail)
+{
+    struct listener_mail *cut = container_of(mail, struct listener_mail, mail);
+
+    worker_cut_listener(cut->worker, cut->listener);
+    atomic_fetch_sub_explicit(&cut->listener->holds, 1, memory_order_release);
+    free(cut);
+}
+
+void publish_listener_cut(struct steward *steward, struct listener_record *listener)
+{
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct listener_mail *mail = new_mail(sizeof *mail);
+
+        mail->worker = &steward->workers[i];
+        mail->listener = &listener->live;
+        atomic_fetch_add_explicit(&listener->live.holds, 1, memory_order_relaxed);
+        post_to(mail->worker, &mail->mail, cut_listener);
     }
 }
 

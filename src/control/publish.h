@@ -31,6 +31,10 @@ void publish_snapshot(struct steward *steward, struct generation *generation,
 /* Idle links to a removed server are closed everywhere. */
 void publish_idle_links_end(struct steward *steward, struct server_record *server);
 
+/* What still runs on a removed server, or came by a removed listener, ends everywhere. */
+void publish_server_cut(struct steward *steward, struct server_record *server);
+void publish_listener_cut(struct steward *steward, struct listener_record *listener);
+
 /* Every worker drains; every worker cuts what is left and stops. */
 void publish_drain(struct steward *steward);
 void publish_stop(struct steward *steward);

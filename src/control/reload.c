@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/text.h"
+#include "control/drain.h"
 #include "control/publish.h"
 
 #include <stdio.h>
@@ -218,6 +219,7 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     generation->port_count = ports.count;
     give_pins(steward, snapshot);
     list_add(&steward->generations, &generation->node);
+    drain_look(steward);
     registry_attach(&steward->registry, snapshot);
     steward->current = snapshot;
     steward_give_workers(steward, snapshot);

@@ -3,12 +3,14 @@
  * What it does between lies in reload.c, wellness.c, publish.c and house.c.
  */
 #include "base/check.h"
+#include "control/drain.h"
 #include "control/publish.h"
 
 #include <stdlib.h>
 
 enum {
     HOUSEKEEPING_MS = 1000,
+    SAMPLE_EVERY = 5, /* housekeepings: counters of thousands of servers are summed */
     MEMORY_SHARE = 2, /* bytes in flight may take half of what the process may use */
 };
 
@@ -65,8 +67,10 @@ static void housekeeping(struct timer *timer)
 {
     struct steward *steward = container_of(timer, struct steward, housekeeping);
 
+    drain_look(steward);
     steward_sweep(steward);
-    house_sample(steward);
+    if (steward->housekept++ % SAMPLE_EVERY == 0)
+        house_sample(steward);
     set_timer(steward, timer, HOUSEKEEPING_MS);
 }
 

@@ -235,12 +235,12 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
     try_server(session);
 }
 
-void tcp_session_cut(struct tcp_session *session)
+void tcp_session_cut(struct tcp_session *session, enum cause cause)
 {
     if (session->relay) {
-        relay_cut(session->relay, CAUSE_INTERNAL);
+        relay_cut(session->relay, cause);
         return;
     }
-    session->cause = CAUSE_INTERNAL;
+    session->cause = cause;
     session_end(session);
 }

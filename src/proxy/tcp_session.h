@@ -32,7 +32,7 @@ struct tcp_session {
 void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
                        const struct conn_permit *permit);
 
-/* Ends it at once. */
-void tcp_session_cut(struct tcp_session *session);
+/* Ends it at once for that cause. */
+void tcp_session_cut(struct tcp_session *session, enum cause cause);
 
 #endif

@@ -179,20 +179,63 @@ void worker_drain(struct worker *worker)
         worker->steward->worker_empty(worker->steward, worker->index);
 }
 
-void worker_cut(struct worker *worker)
+static void cut_guest(struct guest *guest)
 {
+    if (guest->kind == SESSION_HTTP)
+        session_cut(container_of(guest, struct session, guest));
+    else
+        tcp_session_cut(container_of(guest, struct tcp_session, guest), CAUSE_INTERNAL);
+}
+
+static void cut_tcp_of(struct worker *worker, const struct server_live *server)
+{
+    list_each_safe(node, &worker->sessions) {
+        struct guest *guest = list_entry(node, struct guest, node);
+        struct tcp_session *session = container_of(guest, struct tcp_session, guest);
+
+        if (guest->kind == SESSION_TCP && session->target == server)
+            tcp_session_cut(session, CAUSE_SERVER_CLOSED);
+    }
+}
+
+void worker_cut_server(struct worker *worker, struct server_live *server)
+{
+    struct list doomed; /* apart, because ending one link may begin or end others */
     struct list *node;
 
-    while (!list_is_empty(&worker->sessions)) {
-        struct guest *guest;
-
-        node = worker->sessions.next;
-        guest = list_entry(node, struct guest, node);
-        if (guest->kind == SESSION_HTTP)
-            session_cut(container_of(guest, struct session, guest));
-        else
-            tcp_session_cut(container_of(guest, struct tcp_session, guest));
+    list_init(&doomed);
+    list_each_safe(at, &worker->links) {
+        if (list_entry(at, struct link, of_worker)->server == server) {
+            list_remove(at);
+            list_add(&doomed, at);
+        }
     }
+    while ((node = list_take(&doomed))) {
+        struct link *link = list_entry(node, struct link, of_worker);
+
+        list_add(&worker->links, node);
+        if (link->exchange)
+            exchange_lose_server(link->exchange);
+        else
+            link_close(link);
+    }
+    cut_tcp_of(worker, server);
+}
+
+void worker_cut_listener(struct worker *worker, const struct listener_live *listener)
+{
+    list_each_safe(node, &worker->sessions) {
+        struct guest *guest = list_entry(node, struct guest, node);
+
+        if (guest->door->live == listener && !guest->door->listener)
+            cut_guest(guest);
+    }
+}
+
+void worker_cut(struct worker *worker)
+{
+    while (!list_is_empty(&worker->sessions))
+        cut_guest(list_entry(worker->sessions.next, struct guest, node));
     while (!list_is_empty(&worker->links))
         link_close(list_entry(worker->links.next, struct link, of_worker));
 }

@@ -70,6 +70,13 @@ void worker_adopt(struct worker *worker, struct snapshot *snapshot);
 /* No new connections; those that are idle end, the others after their exchange. */
 void worker_drain(struct worker *worker);
 
+/* Ends what still runs on a removed server: a request that has no answer yet may go to
+ * another one; what is being answered, tunnels and TCP are cut. */
+void worker_cut_server(struct worker *worker, struct server_live *server);
+
+/* Ends what still runs on connections that came by a removed listener. */
+void worker_cut_listener(struct worker *worker, const struct listener_live *listener);
+
 /* Ends everything that still runs, at once. */
 void worker_cut(struct worker *worker);
 

@@ -1,0 +1,116 @@
+/*
+ * A record that has lost its place in the configuration is noticed here and its time
+ * begins; the timeout is the one of the last snapshot that knew it. Looking once a second
+ * is exact enough for timeouts of minutes and needs no timer per server. What was begun
+ * under an older snapshot may still come to a server after it was cut, so it is cut again
+ * as long as anything is in flight there.
+ */
+#include "control/drain.h"
+
+#include "control/publish.h"
+
+/* ---- servers ---- */
+
+static void cut_server(struct steward *steward, struct server_record *record)
+{
+    struct drain *drain = &record->drain;
+    unsigned running =
+        atomic_load_explicit(&record->live.in_flight, memory_order_relaxed);
+
+    if (running && !drain->is_over)
+        EVENT(&steward->events, LOG_WARN,
+              "drain.timeout is over, what still runs on the removed server is cut",
+              {"pool", record->live.pool_name}, {"server", record->live.name},
+              {"address", record->live.addr_text});
+    if (running || !drain->is_over)
+        publish_server_cut(steward, record);
+    drain->is_over = true;
+}
+
+static void look_at_server(struct steward *steward, struct server_record *record,
+                           uint64_t now)
+{
+    struct drain *drain = &record->drain;
+
+    if (record->pool->pool)
+        drain->timeout = record->pool->pool->drain_timeout;
+    if (record->entry)
+        *drain = (struct drain){.timeout = drain->timeout};
+    else if (!drain->since)
+        drain->since = now;
+    else if (now - drain->since >= (uint64_t)drain->timeout * 1000000)
+        cut_server(steward, record);
+}
+
+/* ---- listeners ---- */
+
+/* A listener for TCP has one pool; what comes by one for HTTP may go to any. */
+static uint32_t timeout_of(const struct snapshot *snapshot,
+                           const struct listener *listener)
+{
+    uint32_t longest = 0;
+
+    if (listener->to)
+        return listener->to->drain_timeout;
+    for (unsigned i = 0; i < snapshot->pool_count; i++)
+        if (snapshot->pools[i].drain_timeout > longest)
+            longest = snapshot->pools[i].drain_timeout;
+    return longest;
+}
+
+static void note_current_listeners(const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->listener_count; i++) {
+        const struct listener *listener = &snapshot->listeners[i];
+        struct listener_record *record =
+            container_of(listener->live, struct listener_record, live);
+
+        record->drain = (struct drain){.timeout = timeout_of(snapshot, listener)};
+    }
+}
+
+static void cut_listener(struct steward *steward, struct listener_record *record)
+{
+    struct drain *drain = &record->drain;
+
+    if (!atomic_load_explicit(&record->live.connections, memory_order_relaxed))
+        return;
+    if (!drain->is_over)
+        EVENT(&steward->events, LOG_WARN,
+              "drain.timeout is over, what still came by the removed listener is cut",
+              {"listener", record->live.name});
+    drain->is_over = true;
+    publish_listener_cut(steward, record);
+}
+
+static void look_at_listener(struct steward *steward, struct listener_record *record,
+                             uint64_t now)
+{
+    struct drain *drain = &record->drain;
+
+    if (record->is_current)
+        return;
+    if (!drain->since)
+        drain->since = now;
+    else if (now - drain->since >= (uint64_t)drain->timeout * 1000000)
+        cut_listener(steward, record);
+}
+
+void drain_look(struct steward *steward)
+{
+    uint64_t now = steward->engine.loop.now;
+
+    if (!steward->current)
+        return;
+    note_current_listeners(steward->current);
+    list_each(node, &steward->registry.pools) {
+        struct pool_record *pool = list_entry(node, struct pool_record, node);
+
+        list_each(at, &pool->servers) {
+            look_at_server(steward, list_entry(at, struct server_record, node), now);
+        }
+    }
+    list_each(node, &steward->registry.listeners) {
+        look_at_listener(steward, list_entry(node, struct listener_record, node), now);
+    }
+}
