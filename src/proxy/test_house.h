@@ -345,6 +345,22 @@ static inline bool has_heard(const char *text)
     return strstr(house->heard, text) != NULL;
 }
 
+#define ANSWER(n, text) "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n" text
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* Says one request, lets one server answer it and gives the client's connection. */
+static inline int exchange_once(const char *request, const char *answer, int *server)
+{
+    int client = client_new();
+
+    say(client, request);
+    *server = server_take_one(0);
+    hear(*server, "\r\n\r\n");
+    say(*server, answer);
+    return client;
+}
+
 /* A body of which every byte says where it stands. */
 static inline unsigned char byte_at(uint64_t i)
 {
