@@ -402,6 +402,18 @@ static void test_codes(void **state)
     }
 }
 
+/* Servers that were named are not asked for a search list's names. */
+static void test_no_search_list(void **state)
+{
+    assert_int_equal(setenv("LOCALDOMAIN", "search.test", 1), 0);
+    open_dns(2000);
+    assert_int_equal(unsetenv("LOCALDOMAIN"), 0);
+    server.serve = serve_code;
+    code_to_say = NAME_ERROR;
+    assert_int_equal(ask(ADDR_IP4).e, ERR_NOT_FOUND);
+    assert_int_equal(server.heard, 1);
+}
+
 static uint32_t ttl_to_say;
 
 static void serve_ttl(struct server *at, const struct question *question)
@@ -791,6 +803,7 @@ int main(void)
         TEST(test_addresses),
         TEST(test_an_alias_counts_for_the_ttl),
         TEST(test_codes),
+        TEST(test_no_search_list),
         TEST(test_ttls),
         TEST(test_silence),
         TEST(test_a_lost_packet),

@@ -250,7 +250,7 @@ static void test_line(void **state)
     for (unsigned i = 0; i < SILENT; i++) {
         test_server_open(&silent[i]);
         target = target_of(&silent[i], true);
-        target.check.timeout = 50;
+        target.check.timeout = 200;
         target.check.interval = 3600 * 1000;
         prober_watch(prober, &target);
     }
@@ -260,6 +260,10 @@ static void test_line(void **state)
     prober_watch(prober, &target);
     prober_forget(prober, &silent[5].live); /* while it stands in line */
     assert_int_equal(prober_start(prober), ERR_OK);
+    assert_true(test_is_readable(silent[1].listening, 5000));
+    usleep(50000);
+    for (unsigned i = 0; i < SILENT; i++)
+        assert_int_equal(test_is_readable(silent[i].listening, 0), i < 2);
     while (heard < SILENT + 1) {
         const struct probe_report *report = next_report(5000);
 
