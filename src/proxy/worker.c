@@ -37,10 +37,22 @@ static void pause_over(struct timer *timer)
     accept_on(container_of(timer, struct worker, accept_pause));
 }
 
+/* Links that lie idle are only a hoard: others need their descriptors more. */
+static void close_idle_links(struct worker *worker)
+{
+    list_each_safe(node, &worker->links) {
+        struct link *link = list_entry(node, struct link, of_worker);
+
+        if (!link->exchange)
+            link_close(link);
+    }
+}
+
 void worker_pause_accept(struct worker *worker)
 {
     struct loop *loop = &worker->engine.loop;
 
+    close_idle_links(worker);
     timer_set(&loop->timers, &worker->accept_pause,
               loop->now + (uint64_t)ACCEPT_PAUSE_MS * 1000000);
 }
