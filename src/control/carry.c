@@ -172,7 +172,8 @@ void name_learn(struct name_record *name, const struct addr *addrs, unsigned cou
 {
     struct addr *copy = new_zeroed(sizeof *copy * (count + 1));
 
-    memcpy(copy, addrs, sizeof *copy * count);
+    if (count)
+        memcpy(copy, addrs, sizeof *copy * count);
     free(name->addrs);
     name->addrs = copy;
     name->addr_count = count;
