@@ -53,9 +53,14 @@ str disk_text(const char *path)
     return i < disk.count ? disk.texts[i] : STR_NONE;
 }
 
+const char *disk_name_of(str path)
+{
+    return arena_copy(&world.arena, path).p;
+}
+
 const char *disk_name(const char *path)
 {
-    return arena_copy(&world.arena, str_of(path)).p;
+    return disk_name_of(str_of(path));
 }
 
 void disk_append(const char *path, str text)

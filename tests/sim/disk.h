@@ -15,6 +15,7 @@ str disk_text(const char *path);
 
 /* A lasting copy of the path. */
 const char *disk_name(const char *path);
+const char *disk_name_of(str path);
 
 /* Is handed every text that is written to `path`. */
 void disk_append(const char *path, str text);

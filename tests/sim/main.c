@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "host.h"
 #include "house.h"
+#include "names.h"
 #include "threads.h"
 #include "visitor.h"
 
@@ -38,6 +39,7 @@ static void live(void)
 {
     uint64_t step = rules_all_deadlines();
 
+    house_live();
     world_run(world.now + rules.lasts);
     for (int i = 0; i < 20 && visitors_present(); i++)
         world_run(world.now + step);
@@ -57,13 +59,15 @@ static struct result run_seed(uint64_t seed, bool prints)
     threads_begin();
     visitors_begin();
     judge_begin(rules.retries.count, rules.is_calm);
+    names_begin();
     hosts_begin(ns_of(rules.timeouts.connect));
-    house_open();
-    invite();
-    live();
-    judge_end();
-    house_check_rest();
-    house_close();
+    if (house_open()) {
+        invite();
+        live();
+        judge_end();
+        house_check_rest();
+        house_close();
+    }
     judge_count(result.outcomes);
     result.violations = world.violations;
     result.trace_hash = world.trace_hash;

@@ -62,7 +62,8 @@ static void add_chunked(struct text *out, uint64_t key, uint64_t size)
 
 static const char *draw_target(struct query *query)
 {
-    static const char *const targets[] = {"/", "/", "/a/b?c=d", "/split/x", "/spare/y"};
+    static const char *const targets[] = {"/",        "/",        "/a/b?c=d",
+                                          "/split/x", "/spare/y", "/named/z"};
 
     if (draw_percent(5)) {
         query->is_for_us = query->is_forbidden = true;

@@ -14,7 +14,11 @@ void rules_draw(void)
                            .workers = (unsigned)draw_between(1, 3),
                            .visitors = (unsigned)draw_between(10, 50),
                            .lasts = draw_between(2, 8) * SECOND,
-                           .descriptors = 2000};
+                           .descriptors = 2000,
+                           .grace = ms(500, 5000),
+                           .drain_begins = UINT64_MAX,
+                           .reloads = (unsigned)draw(6),
+                           .servers = 2 + (unsigned)draw(3)};
     rules.timeouts = (struct timeouts){
         .connect = ms(300, 2000),
         .request_header = ms(500, 4000),
@@ -38,11 +42,13 @@ void rules_draw(void)
         .budget_floor = 3,
     };
     rules.slow_client = (struct slow_client){.min_rate = 500, .grace = ms(1000, 3000)};
-    rules.keepalive = (struct keepalive){.connections = (uint32_t)draw(6),
+    rules.keepalive = (struct keepalive){.connections = 1 + (uint32_t)draw(6),
                                          .idle = ms(500, 5000),
                                          .max_requests = ms(1, 1000)};
     if (!rules.is_calm && draw_percent(10))
-        rules.descriptors = (unsigned)draw_between(30, 80);
+        rules.descriptors = (unsigned)draw_between(60, 120);
+    if (draw_percent(40))
+        rules.drain_begins = world.now + draw(rules.lasts);
 }
 
 uint64_t rules_all_deadlines(void)

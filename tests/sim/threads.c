@@ -144,6 +144,11 @@ void world_run(uint64_t until)
         ;
 }
 
+bool thread_has_ended(const struct sys_thread *thread)
+{
+    return threads.at[thread->id].has_ended;
+}
+
 bool thread_join(const struct sys_thread *thread)
 {
     uint64_t until = world.now + 24 * 3600 * SECOND;

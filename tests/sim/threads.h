@@ -21,6 +21,8 @@ unsigned thread_rest(struct file *poll, struct sys_event *events, unsigned most,
 /* Lets the world go on until that time, or until nothing will ever happen. */
 void world_run(uint64_t until);
 
+bool thread_has_ended(const struct sys_thread *thread);
+
 /* Lets the world go on until the thread has ended; false: it did not within a day. */
 bool thread_join(const struct sys_thread *thread);
 

@@ -34,7 +34,8 @@ static bool may_be_untaken(const struct visitor *visitor)
 {
     uint64_t idle = ns_of(rules.timeouts.idle) - SLACK;
 
-    return visitor->was_told_close ||
+    return visitor->was_told_close || visitor->is_guest_of_other ||
+           world.now >= rules.drain_begins ||
            (visitor->answered && visitor->asked_at >= visitor->idle_since + idle);
 }
 
@@ -445,7 +446,7 @@ static void draw_manners(struct visitor *visitor)
         visitor->gap = 1 + draw(5 * MS);
     }
     if (draw_percent(10)) {
-        visitor->sip = 1 + draw(4000);
+        visitor->sip = 1000 + draw(4000);
         visitor->sip_gap = 1 + draw(5 * MS);
     }
     if (rules.is_calm)
@@ -491,8 +492,11 @@ void visitor_come(unsigned number)
     visitor->player.news = news;
     draw_visit(visitor);
     from.port = (uint16_t)(1024 + number);
+    visitor->is_guest_of_other = visitor->visit != VISIT_TCP && draw_percent(15);
     if (visitor->visit == VISIT_TCP)
         to.port = 9000;
+    else if (visitor->is_guest_of_other)
+        to.port = 81;
     if (!file_dial(&visitor->player, &from, &to, &visitor->side))
         return;
     present++;

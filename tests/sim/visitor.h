@@ -34,6 +34,7 @@ struct visitor {
     uint64_t tunnel_size, tunnel_sent, tunnel_read;
     bool is_piped, is_half_closing, waits_for_end;
     bool is_send_paused, is_read_paused, is_tunnel, was_told_close, is_stuck;
+    bool is_guest_of_other; /* of the listener that comes and goes */
 };
 
 /* Somebody comes now, drawn from the seed. */

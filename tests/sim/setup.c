@@ -1,0 +1,198 @@
+/* Writes YAML. What players must know of it lies in the rules and never changes. */
+#include "setup.h"
+
+#include "base/text.h"
+#include "disk.h"
+#include "names.h"
+#include "rules.h"
+
+enum { ROOM = 16 * 1024, FIRST_SPARE = SETUP_POOL_MAIN };
+enum { FIRST_TCP = FIRST_SPARE + SETUP_POOL_SPARE };
+enum { FIRST_NAMED = FIRST_TCP + SETUP_POOL_TCP };
+
+bool setup_is_echo(unsigned origin)
+{
+    return origin >= FIRST_TCP && origin < FIRST_NAMED;
+}
+
+static void add_defaults(struct text *out)
+{
+    const struct timeouts *t = &rules.timeouts;
+
+    text_format(out,
+                "version: 1\n"
+                "runtime: {workers: %u, shutdown_grace: %ums, state_dir: /state}\n"
+                "admin: {socket: /run/weir.sock}\n"
+                "logs: {access: {to: /log/access}, error: {to: /log/error}}\n"
+                "protect: {slow_client: {min_rate: %uB/s, grace: %ums}}\n",
+                rules.workers, rules.grace, rules.slow_client.min_rate,
+                rules.slow_client.grace);
+    text_format(out,
+                "defaults:\n"
+                "  timeouts: {connect: %ums, request_header: %ums, request_body: %ums,"
+                " response: %ums, response_body: %ums, client_write: %ums, idle: %ums,"
+                " tunnel: %ums}\n",
+                t->connect, t->request_header, t->request_body, t->response,
+                t->response_body, t->client_write, t->idle, t->tunnel);
+    text_format(out,
+                "  retries: {count: %u, on_errors: [connect_error, "
+                "reset_before_response%s]}\n"
+                "  sizes: {header_size: 16KiB, headers: 100, uri: 8KiB, body: 8MiB}\n",
+                rules.retries.count,
+                rules.retries.on_errors & RETRY_RESPONSE_TIMEOUT ? ", response_timeout"
+                                                                 : "");
+}
+
+static void add_listeners(struct text *out)
+{
+    text_add(out, STR("listeners:\n"
+                      "  web: {address: \"10.0.0.1:80\"}\n"
+                      "  db: {kind: tcp, address: \"10.0.0.1:9000\", to: db}\n"));
+    if (draw_percent(50))
+        text_add(out, STR("  other: {address: \"10.0.0.1:81\"}\n"));
+}
+
+static void add_routes(struct text *out)
+{
+    text_add(out, STR("routes:\n"
+                      "  - {name: split, match: {path: /split/*}, split: {main: 90%, "
+                      "spare: 10%}}\n"
+                      "  - {name: spare, match: {path: /spare/*}, strip_prefix: /spare, "
+                      "to: spare}\n"
+                      "  - {name: named, match: {path: /named/*}, to: named}\n"
+                      "  - {name: redirect, match: {path: /redirect/*}, redirect: {to: "
+                      "\"https://sim{uri}\", status: 301}}\n"
+                      "  - {name: respond, match: {path: /respond}, respond: {status: "
+                      "200, body: hello}}\n"));
+    text_add(out, draw_percent(70) ? STR("  - {name: rest, to: main}\n")
+                                   : STR("  - {name: all, to: main}\n"));
+}
+
+static const char *draw_balance(void)
+{
+    static const char *const all[] = {
+        "round_robin",
+        "weighted_round_robin",
+        "least_connections",
+        "weighted_least_connections",
+        "random",
+        "random_two",
+    };
+
+    return all[draw(array_len(all))];
+}
+
+/* Without a path a connect decides. */
+static void add_health(struct text *out, bool may_be_http)
+{
+    if (draw_percent(30)) {
+        text_add(out, STR("    health: {active: off}\n"));
+        return;
+    }
+    text_format(out,
+                "    health: {active: {%sinterval: %ums, timeout: %ums, "
+                "unhealthy_after: 3, healthy_after: 2}}\n",
+                may_be_http && draw_percent(60) ? "path: /health, " : "",
+                (unsigned)draw_between(300, 1500), (unsigned)draw_between(200, 300));
+}
+
+static void begin_pool(struct text *out, const char *name)
+{
+    text_format(out,
+                "  %s:\n"
+                "    balance: %s\n"
+                "    keepalive: {connections: %u, idle: %ums, max_requests: %u}\n"
+                "    drain: {timeout: %ums}\n",
+                name, draw_balance(), rules.keepalive.connections, rules.keepalive.idle,
+                rules.keepalive.max_requests,
+                rules.is_calm ? 3600000 : (unsigned)draw_between(1000, 20000));
+    add_health(out, strcmp(name, "db") != 0);
+    text_add(out, STR("    servers:\n"));
+}
+
+static void add_server(struct text *out, unsigned origin, bool is_backup)
+{
+    text_format(out, "      - {address: \"10.0.1.%u:8000\", weight: %u%s%s}\n",
+                origin + 1, 1 + (unsigned)draw(3), is_backup ? ", backup: true" : "",
+                rules.is_calm || draw_percent(80) ? "" : ", max_connections: 5");
+}
+
+static void add_pools(struct text *out)
+{
+    text_add(out, STR("pools:\n"));
+    begin_pool(out, "main");
+    add_server(out, 0, false);
+    for (unsigned i = 1; i < SETUP_POOL_MAIN; i++)
+        if (draw(SETUP_POOL_MAIN) < rules.servers)
+            add_server(out, i, false);
+    begin_pool(out, "spare");
+    add_server(out, FIRST_SPARE, false);
+    for (unsigned i = 1; i < SETUP_POOL_SPARE; i++)
+        if (draw_percent(50))
+            add_server(out, FIRST_SPARE + i, i == 1);
+    begin_pool(out, "db");
+    add_server(out, FIRST_TCP, false);
+    for (unsigned i = 1; i < SETUP_POOL_TCP; i++)
+        if (draw_percent(50))
+            add_server(out, FIRST_TCP + i, false);
+    begin_pool(out, "named");
+    text_add(out, STR("      - {address: \"web.sim:8000\"}\n"));
+}
+
+static struct text begin(void)
+{
+    return text_in(arena_alloc(&world.arena, ROOM), ROOM);
+}
+
+void setup_write(void)
+{
+    struct text out = begin();
+
+    add_defaults(&out);
+    add_listeners(&out);
+    add_routes(&out);
+    add_pools(&out);
+    disk_put(SETUP_FILE, text_str(&out));
+}
+
+void setup_write_wrong(void)
+{
+    struct text out = begin();
+
+    add_defaults(&out);
+    text_add(&out, STR("listeners: {web: {address: \"10.0.0.1:80\", too: main}}\n"));
+    disk_put(SETUP_FILE, text_str(&out));
+}
+
+/* ---- names ---- */
+
+static void set_names(void)
+{
+    struct addr addrs[SETUP_POOL_NAMED];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SETUP_POOL_NAMED; i++)
+        if (i == 0 || draw_percent(50))
+            addrs[count++] =
+                (struct addr){.family = ADDR_IP4,
+                              .ip = {10, 0, 1, (unsigned char)(FIRST_NAMED + i + 1)}};
+    name_set("web.sim", addrs, count, 1 + (uint32_t)draw(2));
+}
+
+static void names_change(void *who, uint64_t until)
+{
+    (void)who;
+    set_names();
+    if (!rules.is_calm)
+        name_set_mood("web.sim", draw_percent(70)
+                                     ? NAME_WELL
+                                     : NAME_SILENT + (enum name_mood)draw(2));
+    if (world.now < until)
+        world_after(draw(2 * SECOND), names_change, NULL, until);
+}
+
+void setup_live_names(void)
+{
+    set_names();
+    world_after(draw(2 * SECOND), names_change, NULL, world.now + rules.lasts);
+}
