@@ -162,7 +162,7 @@ static bool read_host(struct reader *reader, const struct node *node, str host,
 bool address_read_server(struct reader *reader, const struct node *node,
                          struct server_entry *out)
 {
-    str host, port;
+    str host = STR_NONE, port = STR_NONE;
 
     if (str_starts(node->text, STR("unix:"))) {
         str path = unix_path(node->text);
@@ -181,7 +181,7 @@ bool address_read_server(struct reader *reader, const struct node *node,
 
 bool address_read_listen(struct reader *reader, const struct node *node, struct addr *out)
 {
-    str host, port;
+    str host = STR_NONE, port = STR_NONE;
     struct complaint *complaint;
 
     *out = (struct addr){0};
@@ -273,7 +273,7 @@ bool address_read_prefix(struct reader *reader, const struct node *node,
 bool address_read_resolver(struct reader *reader, const struct node *node,
                            struct addr *out)
 {
-    str host, port;
+    str host = STR_NONE, port = STR_NONE;
 
     if (addr_parse_ip(node->text, out) == ERR_OK) {
         out->port = DNS_PORT;

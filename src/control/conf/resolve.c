@@ -38,7 +38,7 @@ static void complain_name(struct reader *reader, struct names *names, const char
     unsigned at = 0;
     str key;
 
-    if (!names->sorted && names->map.count) {
+    if (!names->sorted) {
         names->sorted = ARENA_ARRAY(&reader->complaints->arena, str, names->map.count);
         for (size_t slot = 0; map_next(&names->map, &slot, &key, NULL);)
             names->sorted[names->count++] = key;

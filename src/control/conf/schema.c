@@ -190,6 +190,8 @@ static bool find_choice(const struct conf_choice *choices, str text, int *value)
 static void print_bound(const struct conf_row *row, uint64_t value,
                         char out[VALUE_TEXT_MOST])
 {
+    char size[VALUE_TEXT_MOST];
+
     switch (row->type) {
     case CONF_DURATION:
         value_print_duration(value, out);
@@ -199,8 +201,8 @@ static void print_bound(const struct conf_row *row, uint64_t value,
         value_print_size(value, out);
         break;
     case CONF_RATE:
-        value_print_size(value, out);
-        strcat(out, "/s");
+        value_print_size(value, size);
+        snprintf(out, VALUE_TEXT_MOST, "%.*s/s", VALUE_TEXT_MOST - 3, size);
         break;
     default:
         snprintf(out, VALUE_TEXT_MOST, "%llu%s", (unsigned long long)value,
@@ -247,7 +249,7 @@ static void complain_duration(struct reader *reader, const struct node *node)
                  word_of(reader, node));
 
     if (!value_guess_duration(node->text, guess))
-        strcpy(guess, "5s");
+        value_print_duration(5000, guess);
     complaint_help(complaint, "write a number and a unit: %s  (units: ms, s, m, h)",
                    guess);
 }
@@ -263,7 +265,7 @@ static void complain_size(struct reader *reader, const struct node *node, bool i
     if (is_rate && str_ends(text, STR("/s")))
         text.n -= 2;
     if (!value_guess_size(text, guess))
-        strcpy(guess, is_rate ? "500B" : "64KiB");
+        value_print_size(is_rate ? 500 : 64 << 10, guess);
     complaint_help(complaint,
                    is_rate ? "write bytes a second: %s/s  (units: B, KiB, MiB, GiB)"
                            : "write a number and a unit: %s  (units: B, KiB, MiB, GiB)",

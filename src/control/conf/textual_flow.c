@@ -319,7 +319,8 @@ static bool read_colon(struct flow *flow)
     struct scan *scan = flow->scan;
     struct level *level = &flow->levels[flow->depth - 1];
 
-    if (level->entry != ENTRY_KEY || *level->first.at == '[' || *level->first.at == '{') {
+    if (level->entry != ENTRY_KEY || !level->first.at || *level->first.at == '[' ||
+        *level->first.at == '{') {
         scan_complain(scan, "C003", scan_mark(scan), (str){scan->at, 1},
                       "this ':' has no key before it");
         return false;

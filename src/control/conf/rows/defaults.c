@@ -72,7 +72,7 @@ const struct conf_row sizes_rows[] = {
      CONF_AT(struct sizes, header_size),
      .fallback = "32KiB",
      .min = 1 << 10,
-     .max = 1 << 20,
+     .max = 64 << 10,
      .doc = "All of a head, of a request (431) or of a response (502)."},
     {.name = "headers",
      .type = CONF_COUNT,
