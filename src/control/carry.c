@@ -370,8 +370,8 @@ static void sweep_servers(struct pool_record *pool)
     list_each_safe(node, &pool->servers) {
         struct server_record *record = list_entry(node, struct server_record, node);
 
-        if (!record->entry && !record->is_watched && is_zero(&record->live.holds) &&
-            is_zero(&record->live.in_flight))
+        if (!record->entry && !record->is_watched && !record->farewells &&
+            is_zero(&record->live.holds) && is_zero(&record->live.in_flight))
             server_free(record);
     }
 }
@@ -436,7 +436,10 @@ void registry_close(struct registry *registry)
             registry_free_set(pool->published);
         pool->published = NULL;
         list_each(at, &pool->servers) {
-            list_entry(at, struct server_record, node)->is_watched = false;
+            struct server_record *record = list_entry(at, struct server_record, node);
+
+            record->is_watched = false; /* the prober has ended */
+            record->farewells = 0;
         }
     }
     registry_sweep(registry);

@@ -37,8 +37,9 @@ struct server_record {
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct meter meter;
     struct drain drain;
-    bool is_listed;  /* seen while the members are being gone through */
-    bool is_watched; /* by the prober */
+    bool is_listed;     /* seen while the members are being gone through */
+    unsigned farewells; /* that the prober still owes for it */
+    bool is_watched;    /* the prober was last told to watch it */
 };
 
 /* Name resolution of one entry that is a host name: control/discovery fills it. */

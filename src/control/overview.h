@@ -62,7 +62,7 @@ struct meter_sample overview_pool(const struct overview *view, const struct pool
 struct meter_sample overview_server(const struct overview *view,
                                     const struct server_live *server);
 
-/* Samples everything; to be called about once a second. Only snapshot, worker_count and
+/* Samples everything; to be called every five seconds. Only snapshot, worker_count and
  * now are looked at. */
 void overview_take(const struct overview *view);
 

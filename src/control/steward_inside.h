@@ -62,6 +62,7 @@ struct steward {
     struct admin *admin;
     struct watch signals;
     struct timer housekeeping, drain_end;
+    unsigned housekept; /* how often */
     struct reload_account reloads;
     uint64_t started; /* wall ns */
 };
@@ -112,7 +113,7 @@ void wellness_names_changed(void *owner, str pool, str host, const struct addr *
 
 struct admin_house steward_house(struct steward *steward);
 
-/* Lets rates and quantiles take their samples; once a second. */
+/* Lets rates and quantiles take their samples; every five seconds. */
 void house_sample(const struct steward *steward);
 
 #endif

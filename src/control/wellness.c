@@ -57,7 +57,7 @@ void wellness_report(struct mail *mail)
 
     CHECK_MAGIC(steward, STEWARD_MAGIC);
     if (report->is_farewell)
-        record->is_watched = false;
+        record->farewells--;
     else if (record->entry && record->pool->pool)
         record_outcome(steward, record, &report->outcome);
     free(report);
@@ -79,6 +79,8 @@ static void watch_server(struct steward *steward, struct server_record *record)
         record->is_watched = true;
         prober_watch(steward->prober, &target);
     } else if (record->is_watched) {
+        record->is_watched = false;
+        record->farewells++; /* until then the prober may point to it */
         prober_forget(steward->prober, &record->live);
     }
 }

@@ -141,14 +141,14 @@ enum err conn_fill_pipe(struct conn *conn, struct pipe *pipe, size_t n)
     return with_break(conn, e);
 }
 
-enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe, bool more)
+enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe)
 {
     size_t moved;
     enum err e;
 
     if (!conn->can_write)
         return ERR_AGAIN;
-    e = sys_splice(pipe->fds[0], conn->watch.fd, pipe->held, more, &moved);
+    e = sys_splice(pipe->fds[0], conn->watch.fd, pipe->held, false, &moved);
     if (e == ERR_OK) {
         conn->sent += moved;
         pipe->held -= moved;

@@ -58,7 +58,7 @@ MUST_CHECK enum err conn_send(struct conn *conn, const struct iovec *parts,
 
 /* Up to n bytes from the conn into the pipe, or out of it. As conn_read and conn_send. */
 MUST_CHECK enum err conn_fill_pipe(struct conn *conn, struct pipe *pipe, size_t n);
-MUST_CHECK enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe, bool more);
+MUST_CHECK enum err conn_drain_pipe(struct conn *conn, struct pipe *pipe);
 
 /* Our FIN; reading goes on. */
 void conn_shutdown(struct conn *conn);

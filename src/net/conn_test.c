@@ -230,7 +230,7 @@ static void test_splice(void **state)
     assert_int_equal(conn_fill_pipe(&conn, pipe, 10), ERR_OK);
     assert_int_equal(pipe->held, 10);
     assert_int_equal(conn.received, 10);
-    assert_int_equal(conn_drain_pipe(&conn, pipe, false), ERR_OK);
+    assert_int_equal(conn_drain_pipe(&conn, pipe), ERR_OK);
     assert_int_equal(pipe->held, 0);
     usleep(2000);
     assert_int_equal(read(peer, memory, sizeof memory), 10);

@@ -117,9 +117,7 @@ struct seen {
 /* Who answered, or whom we tried last. */
 static const struct server_live *server_of(const struct exchange *x)
 {
-    unsigned last = x->tries < TRIED_MOST ? x->tries : TRIED_MOST;
-
-    return x->attempt.server ? x->attempt.server : last ? x->tried[last - 1] : NULL;
+    return x->attempt.server ? x->attempt.server : x->served.by;
 }
 
 /* As the client sent them, whatever was edited since. */

@@ -91,7 +91,7 @@ static void begin(struct stage *s)
                                   .began = 4701 * (uint64_t)MS,
                                   .connected = 4703 * (uint64_t)MS,
                                   .sent = 4703 * (uint64_t)MS};
-    x->tried[0] = &s->server;
+    x->served.by = &s->server;
     x->tries = 1;
     x->first_byte = 4950 * (uint64_t)MS;
 }
@@ -269,7 +269,7 @@ static void test_refused(void **state)
     s.x.route = NULL;
     s.x.pool = NULL;
     s.x.attempt = (struct attempt){0};
-    s.x.tries = 0;
+    s.x.served.by = NULL;
     s.x.response.status = 400;
     s.x.cause = CAUSE_BAD_REQUEST;
     s.x.request.method_text = s.x.request.path = (str){(char *)8, 1 << 20}; /* gone */

@@ -77,7 +77,7 @@ static enum body_state splice_once(struct body *body)
         }
     }
     while (body->pipe->held) {
-        e = conn_drain_pipe(to, body->pipe, !body->is_read);
+        e = conn_drain_pipe(to, body->pipe);
         if (e)
             return e == ERR_AGAIN ? BODY_WAITS_TO : BODY_TO_BROKEN;
     }

@@ -202,6 +202,13 @@ struct exchange *exchange_new(struct session *session)
     return x;
 }
 
+void exchange_forget_server(struct exchange *x)
+{
+    if (x->served.by)
+        atomic_fetch_sub_explicit(&x->served.by->holds, 1, memory_order_release);
+    x->served.by = NULL;
+}
+
 void exchange_free(struct exchange *x)
 {
     struct worker *worker = x->worker;
@@ -213,6 +220,7 @@ void exchange_free(struct exchange *x)
     deferred_cancel(&x->again);
     if (x->snapshot)
         worker_unpin(worker, x->snapshot);
+    exchange_forget_server(x);
     arena_reset(&x->arena);
     x->magic = 0;
     slab_give(&worker->exchange_slab, x);

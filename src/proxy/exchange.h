@@ -68,10 +68,10 @@ enum {
     INTERIM_MOST = 16, /* 1xx heads that a server may send before the final one */
 };
 
-/* What the log wants to know of the last attempt, when that is over. */
+/* What the log wants to know of the last attempt that failed. */
 struct served {
-    const struct server_live *by; /* NULL: no server was asked */
-    uint64_t connect;             /* ns */
+    struct server_live *by; /* held; NULL: none has failed */
+    uint64_t connect;       /* ns */
     bool is_reused;
 };
 
@@ -83,7 +83,6 @@ enum exchange_flag {
     EXCHANGE_COUNTED = 1 << 3,    /* in flight at the pool */
     EXCHANGE_UPLOADING = 1 << 4,  /* the upload pump is to be run */
     EXCHANGE_TUNNEL = 1 << 5,     /* a relay has its two ends */
-    EXCHANGE_CONTINUED = 1 << 6,  /* 100 (Continue) has gone to the client */
     EXCHANGE_TRUSTED = 1 << 7,    /* the peer is one of trusted_proxies */
 };
 
@@ -183,6 +182,9 @@ void attempt_end(struct exchange *x, bool is_clean);
 
 /* As attempt_failed for a connection that was not established in time. */
 enum flow attempt_connect_timeout(struct exchange *x);
+
+/* Gives the hold on x->served.by back; harmless when there is none. */
+void exchange_forget_server(struct exchange *x);
 
 /* The attempt failed: another server, or an answer of ours. */
 enum flow attempt_failed(struct exchange *x, enum cause cause,

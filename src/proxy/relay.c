@@ -92,7 +92,7 @@ static enum err send_held(struct relay_way *way)
     enum err e;
 
     while (way->pipe && way->pipe->held)
-        if ((e = conn_drain_pipe(way->to, way->pipe, false)))
+        if ((e = conn_drain_pipe(way->to, way->pipe)))
             return e;
     while (way->chunk && way->chunk->at < way->chunk->end) {
         str bytes = chunk_bytes(way->chunk);

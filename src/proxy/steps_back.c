@@ -20,6 +20,21 @@ static struct server_shard *server_shard(const struct exchange *x)
 
 /* ---- attempts ---- */
 
+/* For the log: the server may be gone from the configuration before that is written. */
+static void remember_server(struct exchange *x)
+{
+    const struct attempt *attempt = &x->attempt;
+
+    exchange_forget_server(x);
+    atomic_fetch_add_explicit(&attempt->server->holds, 1, memory_order_relaxed);
+    x->served = (struct served){
+        .by = attempt->server,
+        .connect =
+            attempt->connected > attempt->began ? attempt->connected - attempt->began : 0,
+        .is_reused = attempt->is_reused,
+    };
+}
+
 void attempt_end(struct exchange *x, bool is_clean)
 {
     struct attempt *attempt = &x->attempt;
@@ -36,13 +51,8 @@ void attempt_end(struct exchange *x, bool is_clean)
     if (attempt->retry_of)
         retry_budget_give(attempt->retry_of);
     if (attempt->server) {
-        x->served = (struct served){
-            .by = attempt->server,
-            .connect = attempt->connected > attempt->began
-                           ? attempt->connected - attempt->began
-                           : 0,
-            .is_reused = attempt->is_reused,
-        };
+        if (x->step != STEP_FINISH)
+            remember_server(x);
         server_give(attempt->server);
     }
     *attempt = (struct attempt){0};

@@ -13,7 +13,7 @@
 #include "proxy/session.h"
 #include "proxy/tcp_session.h"
 
-enum { ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPT_PAUSE_MS = 100, WALL_EVERY_NS = 1000000000 };
 
 /* ---- accepting ---- */
 
@@ -83,7 +83,8 @@ enum err worker_init(struct worker *worker, unsigned index, struct snapshot *sna
         return e;
     deferred_init(&worker->accept_again, accept_again);
     timer_init(&worker->accept_pause, pause_over);
-    worker->wall_offset = sys_wall() - worker->engine.loop.now;
+    worker->wall_read = worker->engine.loop.now;
+    worker->wall_offset = sys_wall() - worker->wall_read;
     return ERR_OK;
 }
 
@@ -104,10 +105,18 @@ void worker_close(struct worker *worker)
     engine_close(&worker->engine);
 }
 
+static void read_wall(struct worker *worker)
+{
+    worker->wall_read = worker->engine.loop.now;
+    worker->wall_offset = sys_wall() - worker->wall_read;
+}
+
 bool worker_turn(void *owner)
 {
     struct worker *worker = owner;
 
+    if (worker->engine.loop.now - worker->wall_read > WALL_EVERY_NS)
+        read_wall(worker); /* it may have been set */
     return loop_turn(&worker->engine.loop);
 }
 
@@ -156,17 +165,30 @@ static bool has_address(const struct listener *listener, const struct addr *addr
     return false;
 }
 
+static bool stays_open(const struct door *door, const struct snapshot *snapshot)
+{
+    const struct listener *listener = find_listener(snapshot, door->live);
+
+    return listener && has_address(listener, &door->addr);
+}
+
 void worker_adopt(struct worker *worker, struct snapshot *snapshot)
 {
     struct snapshot *old = worker->snapshot;
 
-    worker->snapshot = snapshot;
-    worker->wall_offset = sys_wall() - worker->engine.loop.now;
     list_each_safe(node, &worker->doors) {
         struct door *door = list_entry(node, struct door, node);
 
+        if (!stays_open(door, snapshot))
+            door_accept(door); /* whoever waits in the queue would be reset */
+    }
+    worker->snapshot = snapshot;
+    list_each_safe(node, &worker->doors) {
+        struct door *door = list_entry(node, struct door, node);
+        bool stays = stays_open(door, snapshot);
+
         door->listener = find_listener(snapshot, door->live);
-        if (!door->listener || !has_address(door->listener, &door->addr))
+        if (!stays)
             door_shut(door);
     }
     drain_sessions(worker, true);

@@ -45,7 +45,8 @@ struct worker {
     struct access_log *access_log; /* this worker's end of it; NULL: off */
     struct deferred accept_again;
     struct timer accept_pause; /* out of descriptors: try again then */
-    uint64_t wall_offset;      /* wall clock minus monotonic, refreshed now and then */
+    uint64_t wall_offset;      /* wall clock minus monotonic ... */
+    uint64_t wall_read;        /* ... as of this monotonic time */
     bool is_draining;          /* no keep-alive, no new connections */
     unsigned session_count;
 };
