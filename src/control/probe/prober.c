@@ -29,6 +29,7 @@ struct prober {
     mail_fn *report;
     void *owner;
     struct map watched; /* server_live's address -> struct watched */
+    struct list all;    /* the same in an order that no address decides */
     struct list line;   /* those whose time has come */
     struct deferred serve_line;
     unsigned running, at_once;
@@ -36,6 +37,7 @@ struct prober {
 
 /* A server on the timetable. */
 struct watched {
+    struct list node; /* prober->all */
     struct prober *prober;
     struct server_live *server; /* the map's key */
     struct probe probe;
@@ -169,6 +171,7 @@ static void leave_timetable(struct watched *watched)
 
 static void watched_free(struct watched *watched)
 {
+    list_remove(&watched->node);
     leave_timetable(watched);
     probe_close(&watched->probe);
     free(watched);
@@ -185,6 +188,7 @@ static struct watched *watched_new(struct prober *prober, struct server_live *se
     probe_init(&watched->probe, &prober->engine, question, check_finished);
     timer_init(&watched->next, time_came);
     list_init(&watched->in_line);
+    list_add(&prober->all, &watched->node);
     map_put(&prober->watched, key_of(&watched->server), watched);
     return watched;
 }
@@ -288,6 +292,7 @@ enum err prober_new(struct prober **out, struct mailbox *home, mail_fn *report,
         prober->at_once = AT_ONCE_LEAST;
     sys_random(seed, sizeof seed);
     map_init(&prober->watched, seed);
+    list_init(&prober->all);
     list_init(&prober->line);
     deferred_init(&prober->serve_line, serve_line);
     *out = prober;
@@ -305,7 +310,6 @@ enum err prober_start(struct prober *prober)
 void prober_stop(struct prober *prober)
 {
     struct loop *loop = &prober->engine.loop;
-    void *watched;
 
     if (prober->is_started) {
         post_order(prober, &(struct order){.kind = ORDER_STOP});
@@ -313,8 +317,8 @@ void prober_stop(struct prober *prober)
     }
     prober->is_stopping = true;
     mailbox_open(&loop->mailbox); /* what came too late */
-    for (size_t at = 0; map_next(&prober->watched, &at, NULL, &watched);)
-        watched_free(watched);
+    list_each_safe(node, &prober->all)
+        watched_free(list_entry(node, struct watched, node));
     map_close(&prober->watched);
     deferred_cancel(&prober->serve_line);
     engine_close(&prober->engine);
