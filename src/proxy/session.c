@@ -116,7 +116,8 @@ static void wait_for_request(struct session *session)
         return;
     }
     if (is_draining && !h1_end_has_partial(&session->front)) {
-        set_timer(session, now, LINGER_MS); /* its first request may be on its way */
+        if (session->timer.due > now + (uint64_t)LINGER_MS * 1000000)
+            set_timer(session, now, LINGER_MS); /* its first request may be on its way */
     } else if (h1_end_has_partial(&session->front) || session->requests == 0) {
         if (!session->head_began)
             session->head_began = now;
