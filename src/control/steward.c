@@ -11,7 +11,7 @@
 enum {
     HOUSEKEEPING_MS = 1000,
     SAMPLE_EVERY = 5, /* housekeepings: counters of thousands of servers are summed */
-    MEMORY_SHARE = 2, /* bytes in flight may take half of what the process may use */
+    MEMORY_SHARE = 4, /* bytes in flight may take a quarter of what the process may use */
 };
 
 static void set_timer(struct steward *steward, struct timer *timer, uint64_t ms)
@@ -203,7 +203,7 @@ static enum err init_workers(struct steward *steward)
         if (e)
             return e;
         worker->engine.memory_most =
-            sys_memory_limit() / MEMORY_SHARE / steward->worker_count;
+            sys_memory_limit() / MEMORY_SHARE / steward->worker_count + 1;
         access_log_init(&steward->access_logs[i],
                         log_ring_new(&steward->log_writer, LOG_ACCESS, LOG_RING_ACCESS));
         worker->access_log = &steward->access_logs[i];

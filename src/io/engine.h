@@ -61,6 +61,12 @@ static inline bool engine_is_full(const struct engine *engine)
     return engine->memory_most && used > engine->memory_most;
 }
 
+/* A buffer's size where `size` would be best: a small one when memory is short. */
+static inline unsigned engine_room(const struct engine *engine, unsigned size)
+{
+    return engine_is_full(engine) ? CHUNK_SMALL : size;
+}
+
 /* An empty chunk. */
 struct chunk *chunk_new(struct engine *engine, unsigned size);
 void chunk_free(struct engine *engine, struct chunk *chunk);

@@ -36,36 +36,47 @@ static uint64_t number_in(const char *path)
     return n > 0 && str_to_u64((str){text, (size_t)n}, &value) ? value : UINT64_MAX;
 }
 
-/* The limit of the control group that we are in (version 2; 1 at its usual place). */
-static uint64_t group_limit(void)
+/* The least of the limits along a group's path, from `folder`/path up to `folder`: a
+ * container may see its own group there, and none of the path. */
+static uint64_t limit_along(const char *folder, char *path, const char *file)
 {
-    char text[4096], path[4352];
-    int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    char *own;
+    char name[4352];
+    uint64_t least = UINT64_MAX;
 
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    own = strstr(text, "0::");
-    if (!own)
-        return number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    own[strcspn(own, "\n")] = '\0';
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", own + 3);
-    return number_in(path);
+    for (;;) {
+        char *end = strrchr(path, '/');
+        uint64_t limit;
+
+        snprintf(name, sizeof name, "%s%s/%s", folder, path, file);
+        limit = number_in(name);
+        least = limit < least ? limit : least;
+        if (!end)
+            return least;
+        *end = '\0';
+    }
 }
 
-uint64_t sys_memory_limit(void)
+/* The limit of the control groups that we are in, of version 1, 2 or both. */
+static uint64_t group_limit(void)
 {
-    uint64_t limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t group = group_limit();
-    struct rlimit own;
+    char line[4096];
+    uint64_t least = UINT64_MAX, limit = UINT64_MAX;
+    FILE *file = fopen("/proc/self/cgroup", "re");
 
-    if (group < limit)
-        limit = group;
-    if (!getrlimit(RLIMIT_AS, &own) && own.rlim_cur < limit)
-        limit = own.rlim_cur;
-    return limit;
+    while (file && fgets(line, sizeof line, file)) {
+        char *first = strstr(line, "memory:"), *second = strstr(line, "0::");
+
+        line[strcspn(line, "\n")] = '\0';
+        if (second == line)
+            limit = limit_along("/sys/fs/cgroup", line + strlen("0::"), "memory.max");
+        else if (first)
+            limit = limit_along("/sys/fs/cgroup/memory", first + strlen("memory:"),
+                                "memory.limit_in_bytes");
+        least = limit < least ? limit : least;
+    }
+    if (file)
+        fclose(file);
+    return least;
 }
 
 static void read_memory(struct sys_usage *out)
@@ -81,6 +92,27 @@ static void read_memory(struct sys_usage *out)
         out->resident = resident * page;
     }
     fclose(file);
+}
+
+/* Of addresses half at most is for us: threads and the allocator reserve many. */
+static uint64_t address_limit(void)
+{
+    struct sys_usage now = {0};
+    struct rlimit own;
+
+    if (getrlimit(RLIMIT_AS, &own) || own.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    read_memory(&now);
+    return now.virtual_size < own.rlim_cur ? (own.rlim_cur - now.virtual_size) / 2 : 0;
+}
+
+uint64_t sys_memory_limit(void)
+{
+    uint64_t limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t group = group_limit(), addresses = address_limit();
+
+    limit = group < limit ? group : limit;
+    return addresses < limit ? addresses : limit;
 }
 
 static uint64_t ns_of(struct timeval time)

@@ -245,6 +245,7 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
                        : status == 501 || status == 405 || status == 505
                            ? CAUSE_UNSUPPORTED
                        : status == 408 ? CAUSE_CLIENT_TIMEOUT
+                       : status == 503 ? CAUSE_OVERLOADED
                                        : CAUSE_BAD_REQUEST;
 
     x->request = (struct head){.fields = x->request.fields};

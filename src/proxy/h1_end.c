@@ -36,27 +36,29 @@ void h1_end_drop_head(struct h1_end *h1)
 }
 
 /* Room behind the bytes in h1->in: moves them to the front or into a larger chunk. */
-static bool make_room(struct h1_end *h1)
+static enum err make_room(struct h1_end *h1)
 {
     struct chunk *in = h1->in, *large;
     unsigned n = in->end - in->at;
 
     if (in->end < in->room)
-        return true;
+        return ERR_OK;
     if (in->at > 0 && n < in->room) {
         memmove(in->bytes, in->bytes + in->at, n);
         in->at = 0;
         in->end = n;
-        return true;
+        return ERR_OK;
     }
     if (in->room == CHUNK_LARGE)
-        return false;
+        return ERR_TOO_LARGE;
+    if (engine_is_full(h1->conn.engine))
+        return ERR_NO_MEMORY;
     large = chunk_new(h1->conn.engine, CHUNK_LARGE);
     memcpy(large->bytes, in->bytes + in->at, n);
     large->end = n;
     chunk_free(h1->conn.engine, in);
     h1->in = large;
-    return true;
+    return ERR_OK;
 }
 
 /* Receives behind what is there. An empty chunk does not stay when nothing came. */
@@ -69,11 +71,11 @@ static enum err receive(struct h1_end *h1, unsigned size)
     if (!h1->conn.can_read)
         return ERR_AGAIN;
     if (!h1->in) {
-        h1->in = chunk_new(h1->conn.engine, size);
+        h1->in = chunk_new(h1->conn.engine, engine_room(h1->conn.engine, size));
         h1->is_past_head = h1->head != NULL;
     }
-    if (!make_room(h1))
-        return ERR_TOO_LARGE;
+    if ((e = make_room(h1)))
+        return e;
     in = h1->in;
     e = conn_read(&h1->conn, in->bytes + in->end, in->room - in->end, &got);
     if (e == ERR_OK)
@@ -105,6 +107,8 @@ enum err h1_end_read_request(struct h1_end *h1, const struct h1_limits *limits,
             if (*verdict != H1_MORE)
                 return ERR_OK;
         }
+        if (!h1->in && h1->conn.can_read && engine_is_full(h1->conn.engine))
+            return ERR_NO_MEMORY;
         if ((e = receive(h1, CHUNK_SMALL)))
             return e;
     }

@@ -114,7 +114,8 @@ static enum err receive_by_copy(struct relay_way *way)
     if (!way->from->can_read)
         return ERR_AGAIN;
     if (!way->chunk)
-        way->chunk = chunk_new(way->from->engine, CHUNK_LARGE);
+        way->chunk =
+            chunk_new(way->from->engine, engine_room(way->from->engine, CHUNK_LARGE));
     way->chunk->at = way->chunk->end = 0;
     e = conn_read(way->from, way->chunk->bytes, way->chunk->room, &got);
     if (e)

@@ -170,6 +170,11 @@ static void read_request(struct session *session)
         refuse(session, x, 431, "the request's head is too large");
         return;
     }
+    if (e == ERR_NO_MEMORY) {
+        session->requests++;
+        refuse(session, x, 503, "no memory is left for now");
+        return;
+    }
     exchange_free(x);
     if (e == ERR_AGAIN)
         wait_for_request(session);
