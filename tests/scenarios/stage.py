@@ -28,7 +28,7 @@ from wire import Cut, Fields, Unclean, chunked                         # noqa: F
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 WEIR = os.path.realpath(os.environ.get("WEIR", os.path.join(ROOT, "build/release/weir")))
-SANITIZED = os.environ.get("WEIR_SANITIZED", "")    # a slow build: wider margins, no RSS
+SANITIZED = bool(os.environ.get("WEIR_SANITIZED"))  # a slow build: wider margins, no RSS
 SLOW = 3 if SANITIZED else 1
 BROKEN = re.compile(r"Sanitizer|runtime error:|panic|CHECK failed|Segmentation|core dumped")
 

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -191,6 +192,35 @@ def test_disk_full(fresh):
         for _ in range(50):
             assert w.ask().status == 200
         until(lambda: (w.metrics().get("weir_log_dropped_total") or 0) > 0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to mount a small disk")
+def test_a_real_disk_full_and_free_again(fresh):
+    """A disk of 64 KiB: serving goes on, what is lost is counted, lines come again."""
+    small = tempfile.mkdtemp(prefix="weir-disk-")
+    mounted = ["unshare", "--mount", "sh", "-c",
+               f"mount -t tmpfs -o size=64k,mode=777 small {small} && exec \"$@\"", "sh"]
+    try:
+        config = http_config(fresh, logs={"access": {"to": f"{small}/access.log"}})
+        with Weir(config, prefix=mounted) as w:
+            log = f"/proc/{w.child}/root{small}/access.log"
+            with w.client() as c:
+                for _ in range(600):
+                    assert c.ask(fields={"User-Agent": "x" * 200}).status == 200
+            until(lambda: (w.metrics().get("weir_log_dropped_total") or 0) > 0)
+            assert os.stat(log).st_size <= 65536
+
+            def is_written_again():
+                os.truncate(log, 0)     # what had waited may have filled it once more
+                w.ask(target="/after")
+                time.sleep(0.3)
+                with open(log, "rb") as f:
+                    return b'"/after"' in f.read()
+
+            until(is_written_again)
+            assert "no space left" in w.stderr
+    finally:
+        os.rmdir(small)
 
 
 def test_events_are_on_the_error_log(fresh):

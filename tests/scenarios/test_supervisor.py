@@ -17,7 +17,7 @@ def one():
         yield o
 
 
-def connect_all_the_time(address, stopping, refused, answered):
+def connect_all_the_time(address, stopping, refused, answered, cut):
     """New connections without a pause: none may be refused or reset at its start."""
     while not stopping.is_set():
         try:
@@ -28,16 +28,16 @@ def connect_all_the_time(address, stopping, refused, answered):
         with client:
             try:
                 answered.append((time.monotonic(), client.ask().status))
-            except (OSError, EOFError, stage.Cut):
-                pass                # it was being served when the child died
+            except (OSError, EOFError, stage.Cut) as e:
+                cut.append((time.monotonic(), repr(e)))
         time.sleep(0.002)
 
 
 def kill_child(one, times):
     with Weir(http_config(one)) as w:
-        stopping, refused, answered = threading.Event(), [], []
+        stopping, refused, answered, cut = threading.Event(), [], [], []
         threads = [threading.Thread(target=connect_all_the_time,
-                                    args=(w.address(), stopping, refused, answered))
+                                    args=(w.address(), stopping, refused, answered, cut))
                    for _ in range(3)]
         for t in threads:
             t.start()
@@ -51,6 +51,10 @@ def kill_child(one, times):
                 until(lambda: w.child and w.child != child)
                 back = until(lambda: [t for t, s in answered if t > died + 0.001 and s == 200])
                 print(f"served again after {(back[0] - died) * 1000:.0f} ms")
+                assert all(died - 0.05 < t < died + 0.5 * stage.SLOW for t, _ in cut), \
+                    "only who was being served when it died is cut"
+                assert len(cut) <= len(threads)
+                cut.clear()
         finally:
             stopping.set()
             for t in threads:
