@@ -31,7 +31,7 @@ static void comes(void *who, uint64_t number)
 static void invite(void)
 {
     for (unsigned i = 0; i < rules.visitors; i++)
-        world_after(draw(rules.lasts), comes, NULL, i);
+        world_after((rules.is_calm ? SECOND : 0) + draw(rules.lasts), comes, NULL, i);
 }
 
 /* Until all visitors are gone; then until idle links have aged out. */

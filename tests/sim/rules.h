@@ -40,4 +40,11 @@ static inline uint64_t ns_of(uint32_t ms)
     return (uint64_t)ms * MS;
 }
 
+/* From when on a draining daemon may cut what still runs. */
+static inline uint64_t rules_cut(void)
+{
+    return rules.drain_begins == UINT64_MAX ? UINT64_MAX
+                                            : rules.drain_begins + ns_of(rules.grace);
+}
+
 #endif

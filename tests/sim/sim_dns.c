@@ -42,6 +42,7 @@ struct sys_dns_question {
 void names_begin(void)
 {
     name_count = 0;
+    memset(names, 0, sizeof names);
 }
 
 static struct name *find_host(str host)

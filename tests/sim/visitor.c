@@ -44,6 +44,9 @@ static void ended(struct visitor *visitor)
 {
     bool is_first = true;
 
+    if (world.now >= rules_cut())
+        for (unsigned i = visitor->answered; i < visitor->written; i++)
+            visitor->asks[i]->is_excused = true;
     if (visitor->shut_at && world.now >= visitor->shut_at + ns_of(rules.half_closed))
         for (unsigned i = visitor->answered; i < visitor->written; i++)
             visitor->asks[i]->is_excused = true;
