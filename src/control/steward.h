@@ -15,11 +15,11 @@ struct steward;
 
 struct steward_options {
     const struct conf_world *world;
-    str file;               /* the configuration's name */
-    str text;               /* its text, where it stands in no file; STR_NONE: read `file` */
+    str file; /* the configuration's name */
+    str text; /* its text, where it stands in no file; STR_NONE: read `file` */
     struct ports *ports;
-    int signals;            /* from sys_signals_open; -1: none */
-    unsigned workers;       /* 0: as the configuration says */
+    int signals;      /* from sys_signals_open; -1: none */
+    unsigned workers; /* 0: as the configuration says */
     /* Called when a configuration was accepted (the supervisor keeps a copy of the text
      * to start a dead child from); may be NULL. */
     void (*accepted)(void *owner, const struct snapshot *snapshot);

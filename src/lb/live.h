@@ -88,7 +88,7 @@ struct pool_desk {
 
 struct pool_live {
     str name;
-    _Atomic(unsigned) holds; /* tunnels that go to it */
+    _Atomic(unsigned) holds;                   /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
     struct pool_shard *shards; /* [worker] */

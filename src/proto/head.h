@@ -94,7 +94,8 @@ enum head_flag {
 struct head {
     struct field *fields; /* the caller's array */
     unsigned field_count, field_room;
-    uint64_t known; /* bit 1 << name: that name may be among the fields (NAME_COUNT < 64) */
+    uint64_t
+        known; /* bit 1 << name: that name may be among the fields (NAME_COUNT < 64) */
     unsigned flags; /* enum head_flag */
     /* request */
     enum http_method method;
