@@ -69,7 +69,6 @@ static const struct failure_answer {
     [CAUSE_SERVER_CLOSED] = {502, "the server closed the connection too early"},
     [CAUSE_SERVER_TIMEOUT] = {504, "the server took too long to answer"},
     [CAUSE_SERVER_INVALID] = {502, "the server's answer is not valid HTTP"},
-    [CAUSE_OVERLOADED] = {503, "no connection can be opened at the moment"},
 };
 
 static enum retry_cause retry_cause_of(enum cause cause)
@@ -192,12 +191,17 @@ static void note_connect_failure(struct exchange *x, enum err why)
         x->worker->steward->server_fails(x->worker->steward, server, why);
 }
 
+/* Our own lack, not the server's fault: no other one would help. */
+static enum flow overloaded(struct exchange *x, const char *why)
+{
+    attempt_end(x, false);
+    return reply_error(x, 503, CAUSE_OVERLOADED, why);
+}
+
 static enum flow connect_failed(struct exchange *x, enum err why)
 {
-    if (why == ERR_NO_FDS || why == ERR_NO_MEMORY) {
-        attempt_end(x, false);
-        return reply_error(x, 503, CAUSE_OVERLOADED, answers[CAUSE_OVERLOADED].why);
-    }
+    if (why == ERR_NO_FDS || why == ERR_NO_MEMORY)
+        return overloaded(x, "no connection can be opened at the moment");
     note_connect_failure(x, why);
     if (why == ERR_REFUSED)
         return attempt_failed(x, CAUSE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED);
@@ -517,6 +521,8 @@ enum flow step_receive(struct exchange *x)
             return FLOW_WAIT;
         if (e == ERR_TOO_LARGE || (!e && verdict == H1_BAD))
             return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
+        if (e == ERR_NO_MEMORY)
+            return overloaded(x, "no memory is left for now");
         if (e)
             return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
         flow = take_head(x);
