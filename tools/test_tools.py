@@ -394,3 +394,36 @@ def test_setup_tells_when_the_installation_left_something_out(tmp_path):
 def test_setup_knows_its_sets():
     run = subprocess.run([str(TOOLS / "setup"), "nonsense"], capture_output=True, text=True)
     assert run.returncode == 1 and "no set 'nonsense'" in run.stderr
+
+
+# ---- run-tests: second looks
+
+def played(tmp_path, monkeypatch, body):
+    """A part of one file of plays, run as run-tests runs it, then looked at again."""
+    monkeypatch.setattr(runner, "BUILD", tmp_path)
+    play = tmp_path / "test_play.py"
+    play.write_text(body)
+    part = runner.Part("plays", [*runner.PYTEST, str(play)], runner.count_pytest, 1)
+    part.run()
+    before = (part.passed, part.failed)
+    part.look_again()
+    return before, part
+
+
+def test_a_play_that_passes_alone_is_unsteady(tmp_path, monkeypatch):
+    before, part = played(tmp_path, monkeypatch, f"""
+import pathlib
+seen = pathlib.Path({str(tmp_path)!r}) / "seen"
+def test_good(): pass
+def test_once():
+    was = seen.exists()
+    seen.touch()
+    assert was
+""")
+    assert before == (1, 1)
+    assert (part.passed, part.failed) == (2, 0) and "test_once" in part.note
+
+
+def test_a_play_that_fails_again_has_failed(tmp_path, monkeypatch):
+    before, part = played(tmp_path, monkeypatch, "def test_bad(): assert False\n")
+    assert before == (part.passed, part.failed) == (0, 1) and not part.note
