@@ -123,7 +123,7 @@ static void test_never_a_wrong_yes(void **state)
     struct rand rand;
 
     rand_seed(&rand, 11);
-    for (int run = 0; run < 12000; run++) {
+    for (int run = 0; run < 2000; run++) {
         const struct match *wide = test_match_new(&arena, &rand, 12);
         const struct match *narrow = test_match_new(&arena, &rand, 12);
 
@@ -143,7 +143,7 @@ static void test_never_a_wrong_yes(void **state)
         match_close(narrow);
         arena_reset(&arena);
     }
-    assert_true(covered > 500 && seen > 500);
+    assert_true(covered > 60 && seen > 60);
 }
 
 int main(void)

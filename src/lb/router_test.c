@@ -30,7 +30,7 @@ static void test_random_tables_against_a_plain_walk(void **state)
     struct rand rand;
 
     rand_seed(&rand, 21);
-    for (int run = 0; run < 1500; run++) {
+    for (int run = 0; run < 700; run++) {
         struct route routes[ROUTES_MOST] = {0};
         unsigned count = (unsigned)rand_below(&rand, ROUTES_MOST + 1);
         struct router *routers[3];
@@ -65,7 +65,7 @@ static void test_shadows_against_a_plain_walk(void **state)
     struct rand rand;
 
     rand_seed(&rand, 22);
-    for (int run = 0; run < 1000; run++) {
+    for (int run = 0; run < 500; run++) {
         struct route routes[ROUTES_MOST] = {0};
         unsigned count = (unsigned)rand_below(&rand, ROUTES_MOST + 1);
         struct router *router;
