@@ -91,12 +91,13 @@ static bool is_sound(uint64_t seed, unsigned outcomes[OUTCOME_LEFT + 1])
     return first.violations == 0;
 }
 
-static int run_many(uint64_t count)
+/* stops: at the first seed that fails. */
+static int run_many(uint64_t count, bool stops)
 {
     unsigned outcomes[OUTCOME_LEFT + 1] = {0};
     uint64_t failed = 0;
 
-    for (uint64_t seed = 1; seed <= count; seed++)
+    for (uint64_t seed = 1; seed <= count && !(stops && failed); seed++)
         failed += !is_sound(seed, outcomes);
     printf("requests: %u answered by servers, %u by the daemon, %u cut, %u not taken, "
            "%u left\n",
@@ -117,9 +118,10 @@ int main(int count, char **words)
         return result.violations != 0;
     }
     if (count == 1)
-        return run_many(100);
-    if (count == 3 && strcmp(words[1], "--seeds") == 0)
-        return run_many(strtoull(words[2], NULL, 10));
-    fprintf(stderr, "usage: sim [--seeds COUNT | --seed NUMBER]\n");
+        return run_many(100, false);
+    if (count >= 3 && strcmp(words[1], "--seeds") == 0)
+        return run_many(strtoull(words[2], NULL, 10),
+                        count > 3 && strcmp(words[3], "--stop") == 0);
+    fprintf(stderr, "usage: sim [--seeds COUNT [--stop] | --seed NUMBER]\n");
     return 2;
 }
