@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include "base/addr.h"
+#include "slack.h"
 
 enum { ANSWERS_MOST = 8192 };
 
@@ -75,7 +76,8 @@ struct query *query_reached(uint64_t id, const char *method)
     if (query->is_forbidden)
         violation("request %llu reached a server although it had to be refused",
                   name(query));
-    if (query->outcome != OUTCOME_NONE && query->outcome != OUTCOME_LEFT)
+    if (query->outcome != OUTCOME_NONE && query->outcome != OUTCOME_LEFT &&
+        world.now > query->settled_at + SLACK)
         violation("request %llu reached a server after it was over", name(query));
     if (query->reached > 1 && !is_idempotent(query))
         violation("request %llu (%s) reached two servers", name(query), query->method);
@@ -113,6 +115,7 @@ static void settle(struct query *query, enum outcome outcome)
     if (query->outcome != OUTCOME_NONE)
         violation("request %llu has two outcomes", name(query));
     query->outcome = outcome;
+    query->settled_at = world.now;
 }
 
 static void answered_by_server(struct query *query, const struct wire *wire)

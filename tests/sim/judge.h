@@ -24,6 +24,7 @@ struct query {
     struct query *next;
     uint64_t id, body_size;
     const char *method;
+    uint64_t settled_at;
     enum outcome outcome;
     unsigned reached;  /* servers that have read its head */
     bool is_forbidden; /* no server may ever see it */

@@ -16,6 +16,7 @@ void rules_draw(void)
                            .lasts = draw_between(2, 8) * SECOND,
                            .descriptors = 2000,
                            .grace = ms(500, 5000),
+                           .drain_timeout = 3600 * 1000,
                            .drain_begins = UINT64_MAX,
                            .reloads = (unsigned)draw(6),
                            .servers = 2 + (unsigned)draw(3)};
@@ -47,6 +48,8 @@ void rules_draw(void)
                                          .max_requests = ms(1, 1000)};
     if (!rules.is_calm && draw_percent(10))
         rules.descriptors = (unsigned)draw_between(60, 120);
+    if (!rules.is_calm && draw_percent(30))
+        rules.drain_timeout = ms(1000, 8000);
     if (draw_percent(40))
         rules.drain_begins = world.now + draw(rules.lasts);
 }

@@ -18,10 +18,11 @@ struct rules {
     uint32_t half_closed; /* ms for which a client that has sent its FIN is waited for */
     bool is_calm;         /* nothing and nobody misbehaves */
     unsigned workers;
-    uint32_t grace;        /* shutdown_grace, ms */
-    uint64_t drain_begins; /* UINT64_MAX: only when all have gone */
-    unsigned reloads;      /* while visitors are there */
-    unsigned servers;      /* of the main pool, at the most */
+    uint32_t grace;         /* shutdown_grace, ms */
+    uint32_t drain_timeout; /* what runs on a removed server may go on for, ms */
+    uint64_t drain_begins;  /* UINT64_MAX: only when all have gone */
+    unsigned reloads;       /* while visitors are there */
+    unsigned servers;       /* of the main pool, at the most */
     unsigned visitors;
     unsigned descriptors;
     uint64_t lasts; /* ns in which visitors come */

@@ -104,8 +104,7 @@ static void begin_pool(struct text *out, const char *name)
                 "    keepalive: {connections: %u, idle: %ums, max_requests: %u}\n"
                 "    drain: {timeout: %ums}\n",
                 name, draw_balance(), rules.keepalive.connections, rules.keepalive.idle,
-                rules.keepalive.max_requests,
-                rules.is_calm ? 3600000 : (unsigned)draw_between(1000, 20000));
+                rules.keepalive.max_requests, rules.drain_timeout);
     add_health(out, strcmp(name, "db") != 0);
     text_add(out, STR("    servers:\n"));
 }

@@ -44,7 +44,8 @@ static void ended(struct visitor *visitor)
 {
     bool is_first = true;
 
-    if (world.now >= rules_cut())
+    if (world.now >= rules_cut() ||
+        world.now >= visitor->asked_at + ns_of(rules.drain_timeout))
         for (unsigned i = visitor->answered; i < visitor->written; i++)
             visitor->asks[i]->is_excused = true;
     if (visitor->shut_at && world.now >= visitor->shut_at + ns_of(rules.half_closed))
@@ -240,7 +241,7 @@ static void send_some(struct visitor *visitor)
 static bool is_patient(const struct visitor *visitor)
 {
     return !visitor->piece && !visitor->sip && visitor->stuck_at == SIZE_MAX &&
-           visitor->deaf_at == SIZE_MAX;
+           visitor->deaf_at == SIZE_MAX && visitor->visit < VISIT_WEBSOCKET;
 }
 
 static void write_one(struct visitor *visitor)
@@ -388,7 +389,8 @@ static void go_deaf(struct visitor *visitor)
     visitor->is_read_paused = visitor->is_stuck = true;
     for (unsigned i = visitor->answered; i < visitor->written; i++)
         visitor->asks[i]->is_excused = true;
-    expect_end(visitor, rules_all_deadlines() * (visitor->written + 1));
+    expect_end(visitor,
+               rules_all_deadlines() * (visitor->is_tunnel ? 15 : visitor->written + 1));
 }
 
 static void read_some(struct visitor *visitor)
