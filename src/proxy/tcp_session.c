@@ -38,7 +38,8 @@ static void session_end(struct tcp_session *session)
     if (worker->access_log)
         access_log_tcp(worker, session);
     timer_remove(&worker->engine.loop.timers, &session->timer);
-    if (session->cause == CAUSE_OK || session->cause == CAUSE_CLIENT_CLOSED)
+    if (session->cause == CAUSE_OK || session->cause == CAUSE_CLIENT_CLOSED ||
+        !session->connected) /* nothing was begun that could look whole */
         conn_close(&session->client);
     else
         conn_abort(&session->client);
