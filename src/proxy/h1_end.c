@@ -94,6 +94,16 @@ static void keep_head(struct h1_end *h1, const struct head *head)
     h1->reader = (struct h1_reader){0};
 }
 
+/* No memory for a request: ERR_NO_MEMORY if one has come (its bytes are thrown away, for
+ * the connection ends), else as nothing came. Silence must not be answered. */
+static enum err turn_away(struct h1_end *h1)
+{
+    size_t got;
+    enum err e = conn_read(&h1->conn, h1->conn.engine->scratch, SCRATCH_SIZE, &got);
+
+    return e ? e : ERR_NO_MEMORY;
+}
+
 enum err h1_end_read_request(struct h1_end *h1, const struct h1_limits *limits,
                              struct head *head, enum h1_verdict *verdict)
 {
@@ -107,8 +117,8 @@ enum err h1_end_read_request(struct h1_end *h1, const struct h1_limits *limits,
             if (*verdict != H1_MORE)
                 return ERR_OK;
         }
-        if (!h1->in && h1->conn.can_read && engine_is_full(h1->conn.engine))
-            return ERR_NO_MEMORY;
+        if (!h1->in && engine_is_full(h1->conn.engine))
+            return turn_away(h1);
         if ((e = receive(h1, CHUNK_SMALL)))
             return e;
     }
