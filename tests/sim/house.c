@@ -154,8 +154,31 @@ static void step_clock(void *who, uint64_t what)
     trace("clock", world.wall_offset, 0);
 }
 
+/* Above its mark a worker takes nothing new; what it has taken is bounded by itself. */
+static void check_memory(void *who, uint64_t until)
+{
+    (void)who;
+    if (thread_has_ended(&house.thread))
+        return;
+    for (unsigned i = 0; i < house.steward->worker_count; i++) {
+        const struct worker *worker = &house.steward->workers[i];
+        const struct engine *engine = &worker->engine;
+        uint64_t used = (uint64_t)engine->small.in_use * CHUNK_SMALL +
+                        (uint64_t)engine->large.in_use * CHUNK_LARGE;
+        uint64_t taken = worker->exchange_slab.in_use + worker->relay_slab.in_use;
+
+        if (used > engine->memory_most + CHUNK_LARGE + taken * 4 * CHUNK_SMALL)
+            violation("worker %u holds %llu bytes, its budget is %llu", i,
+                      (unsigned long long)used, (unsigned long long)engine->memory_most);
+    }
+    if (world.now < until)
+        world_after(10 * MS, check_memory, NULL, until);
+}
+
 void house_live(void)
 {
+    if (rules.memory < (uint64_t)1 << 30)
+        check_memory(NULL, world.now + 2 * rules.lasts);
     if (rules.reloads)
         world_after(draw(SECOND), reload, NULL, rules.reloads - 1);
     if (draw_percent(30))

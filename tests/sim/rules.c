@@ -15,6 +15,7 @@ void rules_draw(void)
                            .visitors = (unsigned)draw_between(10, 50),
                            .lasts = draw_between(2, 8) * SECOND,
                            .descriptors = 2000,
+                           .memory = (uint64_t)1 << 30,
                            .grace = ms(500, 5000),
                            .drain_timeout = 3600 * 1000,
                            .drain_begins = UINT64_MAX,
@@ -48,6 +49,10 @@ void rules_draw(void)
                                          .max_requests = ms(1, 1000)};
     if (!rules.is_calm && draw_percent(10))
         rules.descriptors = (unsigned)draw_between(60, 120);
+    if (!rules.is_calm && draw_percent(10))
+        rules.connections = (unsigned)draw_between(2, 15);
+    if (!rules.is_calm && draw_percent(10))
+        rules.memory = draw_between(100, 2000) * 1024 * rules.workers;
     if (!rules.is_calm && draw_percent(30))
         rules.drain_timeout = ms(1000, 8000);
     if (draw_percent(40))

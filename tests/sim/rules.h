@@ -25,7 +25,9 @@ struct rules {
     unsigned servers;       /* of the main pool, at the most */
     unsigned visitors;
     unsigned descriptors;
-    uint64_t lasts; /* ns in which visitors come */
+    unsigned connections; /* at a listener; 0: no cap of its own */
+    uint64_t memory;      /* bytes that the process may use */
+    uint64_t lasts;       /* ns in which visitors come */
 };
 
 extern struct rules rules;
@@ -39,6 +41,12 @@ uint64_t rules_all_deadlines(void);
 static inline uint64_t ns_of(uint32_t ms)
 {
     return (uint64_t)ms * MS;
+}
+
+/* Visitors may be turned away at the door. */
+static inline bool rules_are_tight(void)
+{
+    return rules.connections || rules.memory < (uint64_t)1 << 30;
 }
 
 /* From when on a draining daemon may cut what still runs. */

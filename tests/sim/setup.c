@@ -45,8 +45,11 @@ static void add_defaults(struct text *out)
 
 static void add_listeners(struct text *out)
 {
-    text_add(out, STR("listeners:\n"
-                      "  web: {address: \"10.0.0.1:80\"}\n"
+    text_add(out, STR("listeners:\n  web: {address: \"10.0.0.1:80\""));
+    if (rules.connections)
+        text_format(out, ", max_connections: %u, max_connections_per_ip: 1",
+                    rules.connections);
+    text_add(out, STR("}\n"
                       "  db: {kind: tcp, address: \"10.0.0.1:9000\", to: db}\n"));
     if (draw_percent(50))
         text_add(out, STR("  other: {address: \"10.0.0.1:81\"}\n"));

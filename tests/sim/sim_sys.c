@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "files.h"
 #include "host.h"
+#include "rules.h"
 #include "threads.h"
 
 #include <stdlib.h>
@@ -349,7 +350,7 @@ unsigned sys_cpus(void)
 
 uint64_t sys_memory_limit(void)
 {
-    return (uint64_t)1 << 30;
+    return rules.memory;
 }
 
 void sys_usage(struct sys_usage *out)

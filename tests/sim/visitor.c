@@ -35,7 +35,7 @@ static bool may_be_untaken(const struct visitor *visitor)
     uint64_t idle = ns_of(rules.timeouts.idle) - SLACK;
 
     return visitor->was_told_close || visitor->is_guest_of_other ||
-           world.now >= rules.drain_begins ||
+           world.now >= rules.drain_begins || rules_are_tight() ||
            (visitor->answered && visitor->asked_at >= visitor->idle_since + idle);
 }
 
@@ -44,7 +44,7 @@ static void ended(struct visitor *visitor)
 {
     bool is_first = true;
 
-    if (world.now >= rules_cut() ||
+    if (rules.memory < (uint64_t)1 << 30 || world.now >= rules_cut() ||
         world.now >= visitor->asked_at + ns_of(rules.drain_timeout))
         for (unsigned i = visitor->answered; i < visitor->written; i++)
             visitor->asks[i]->is_excused = true;
@@ -354,6 +354,18 @@ static void tunnel_bytes(struct visitor *visitor, const char *p, size_t n)
                   (unsigned long long)query->id);
 }
 
+/* The daemon has refused the last one it took before it had read that it was a HEAD. */
+static bool last_is_unread(const struct visitor *visitor)
+{
+    const struct query *query = NULL;
+
+    for (unsigned i = 0; i < visitor->answered; i++)
+        if (visitor->asks[i]->outcome != OUTCOME_UNTAKEN)
+            query = visitor->asks[i];
+    return query && query->outcome == OUTCOME_OWN &&
+           (!query->reached || query->is_excused) && strcmp(query->method, "HEAD") == 0;
+}
+
 static void feed(struct visitor *visitor, const char *p, size_t n)
 {
     while (n && visitor->side) {
@@ -363,9 +375,9 @@ static void feed(struct visitor *visitor, const char *p, size_t n)
             tunnel_bytes(visitor, p, n);
             return;
         }
-        if (visitor->answered == visitor->written && visitor->was_told_close &&
-            visitor->asks[visitor->answered - 1]->is_excused)
-            return; /* the page for half a HEAD, of which the daemon cannot know */
+        if (visitor->was_told_close && visitor->answered == visitor->written &&
+            last_is_unread(visitor))
+            return; /* a page behind the head: it knows nothing of the HEAD it refuses */
         if (visitor->answered == visitor->written) {
             violation("visitor %u got bytes that answer nothing", visitor->number);
             go(visitor, true);
