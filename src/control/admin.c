@@ -161,7 +161,7 @@ void admin_apply(struct admin *admin, const struct admin_settings *settings,
                       STR_ARG(settings->socket), err_text(e));
     else
         gate_apply(&admin->gates[GATE_SOCKET], &addr, why);
-    if ((e = read_address(settings->address, &addr)))
+    if (read_address(settings->address, &addr))
         scroll_format(why, "admin: '" STR_FMT "' is no address to listen on\n",
                       STR_ARG(settings->address));
     else

@@ -36,12 +36,12 @@ static struct stage {
     pthread_t thread;
     struct scroll why;
     /* the house */
-    size_t metrics_size;
-    bool is_ready;
-    bool answers_at_once;
-    bool moves_while_reloading;
-    struct admin_request *asked;
-    unsigned reloads;
+    _Atomic(size_t) metrics_size;
+    _Atomic(bool) is_ready;
+    _Atomic(bool) answers_at_once;
+    _Atomic(bool) moves_while_reloading;
+    _Atomic(struct admin_request *) asked;
+    _Atomic(unsigned) reloads;
 } stage;
 
 static void write_metrics(void *owner, struct scroll *out)

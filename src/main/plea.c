@@ -1,6 +1,7 @@
 /* The child's side of the talk with the supervisor, and the form of answers. */
 #include "main/plea.h"
 
+#include "base/check.h"
 #include "io/sys_host.h"
 
 static enum err take_fds(int channel, unsigned expected, int *fds)
@@ -16,6 +17,7 @@ static enum err take_fds(int channel, unsigned expected, int *fds)
         e = sys_pair_take(channel, true, &mark, sizeof mark, &got, fds + have, &count);
         have += count;
     }
+    CHECK(have == 0 || fds != NULL);
     while (e && have)
         sys_close(fds[--have]);
     return e;

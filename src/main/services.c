@@ -91,6 +91,7 @@ static enum err open_port(struct services *services, const struct plea *plea, in
         return e;
     if (!port) {
         port = &services->served[services->served_count++];
+        CHECK(port != NULL);
         *port = (struct served_port){.addr = plea->addr, .is_users = is_users};
     }
     port->is_wanted = true;

@@ -130,7 +130,7 @@ static void test_another_server_takes_it(void **state)
     close(house->listening[1]);
     house->listening[1] = -1;
     client = client_new();
-    assert_int_equal(hear_end(client), ERR_RESET);
+    assert_int_equal(hear_end(client), ERR_EOF);
     close(client);
     house_close();
 }

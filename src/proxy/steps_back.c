@@ -90,7 +90,8 @@ static enum retry_cause retry_cause_of(enum cause cause)
 /* Has the kernel taken a byte of this attempt's request? */
 static bool is_begun(const struct attempt *attempt)
 {
-    return attempt->is_head_sent && attempt->link->back.conn.sent > attempt->sent_before;
+    return attempt->is_head_sent && attempt->link &&
+           attempt->link->back.conn.sent > attempt->sent_before;
 }
 
 /* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
