@@ -86,6 +86,7 @@ static struct server_record *server_new(struct registry *registry,
                  &pool->pool->check);
     atomic_store_explicit(&record->live.health, record->health.health,
                           memory_order_relaxed);
+    atomic_store_explicit(&record->live.ramp, RAMP_FULL, memory_order_relaxed);
     list_add(&pool->servers, &record->node);
     record->key = copy_str(server_key(name, addr, memory));
     map_put(&pool->by_key, record->key, record);
@@ -267,8 +268,7 @@ struct endpoint_set *registry_build_set(struct registry *registry,
         if (!record->is_listed)
             record->entry = NULL;
     }
-    set = endpoint_set_new(pool->pool->balancer, pool->pool->when_all_down,
-                           listing.members, listing.count);
+    set = endpoint_set_new(pool->pool, listing.members, listing.count);
     for (unsigned i = 0; i < listing.count; i++)
         atomic_fetch_add_explicit(&listing.members[i].live->holds, 1,
                                   memory_order_relaxed);

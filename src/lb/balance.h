@@ -38,6 +38,8 @@ enum { TRIED_MOST = 8 };
 /* Everything a choice may depend on. */
 struct ask {
     struct rand *rand;
+    uint64_t now;       /* monotonic ns */
+    unsigned worker;    /* whose pick it is: its own shard of the servers' counts */
     char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
     bool ignore_health; /* when_all_down: open */
     unsigned tried_count;
@@ -76,6 +78,18 @@ static inline unsigned server_weight(const struct server *server, bool is_weight
     return is_weighted ? server->weight : 1;
 }
 
+/* Of RAMP_FULL: the part of its weight that it counts for now. */
+static inline unsigned server_ramp(const struct server *server)
+{
+    return atomic_load_explicit(&server->live->ramp, memory_order_relaxed);
+}
+
+/* The weight times the ramp. */
+static inline uint64_t server_weight_now(const struct server *server, bool is_weighted)
+{
+    return (uint64_t)server_weight(server, is_weighted) * server_ramp(server);
+}
+
 /* Requests in flight, over all workers. */
 static inline unsigned server_load(const struct server *server)
 {
@@ -96,6 +110,19 @@ static inline bool ask_allows(const struct ask *ask, const struct server *server
         if (ask->tried[i] == server->live)
             return false;
     return true;
+}
+
+/*
+ * ask_allows, for tables that are made for the full weights: a server that warms up takes
+ * the requests that fall to it as often as its ramp says and leaves the others to the next
+ * one, which is the share that its part of the weight would have given it.
+ */
+static inline bool ask_accepts(const struct ask *ask, const struct server *server)
+{
+    unsigned ramp = server_ramp(server);
+
+    return ask_allows(ask, server) &&
+           (ramp >= RAMP_FULL || rand_below(ask->rand, RAMP_FULL) < ramp);
 }
 
 /* Not to be chosen in this ask again; beyond TRIED_MOST nothing more is kept. */

@@ -78,7 +78,7 @@ int draw_try(const struct draw *draw, const struct tier *tier, const struct ask 
     for (unsigned i = 0; i < TRIES; i++) {
         unsigned at = draw_one(draw, ask->rand);
 
-        if ((int)at != except && ask_allows(ask, &tier->servers[at]))
+        if ((int)at != except && ask_accepts(ask, &tier->servers[at]))
             return (int)at;
     }
     return -1;
@@ -90,7 +90,7 @@ int draw_scan(const struct tier *tier, const struct ask *ask, bool is_weighted)
     int chosen = -1;
 
     for (unsigned i = 0; i < tier->count; i++) {
-        unsigned weight = server_weight(&tier->servers[i], is_weighted);
+        uint64_t weight = server_weight_now(&tier->servers[i], is_weighted);
 
         if (!ask_allows(ask, &tier->servers[i]))
             continue;

@@ -16,7 +16,7 @@ struct load {
 static struct load load_of(const struct server *server, bool is_weighted)
 {
     return (struct load){(uint64_t)server_load(server) + 1,
-                         server_weight(server, is_weighted)};
+                         server_weight_now(server, is_weighted)};
 }
 
 /* Below, at or above zero, as a is less, equally or more loaded than b. */

@@ -34,6 +34,10 @@ static inline bool health_is_usable(enum health health)
     return health <= HEALTH_UP;
 }
 
+/* How much of its weight a server counts for: a part of it while it warms up (slow start)
+ * or when it has asked for less. Never 0: who is to get nothing is draining. */
+enum { RAMP_FULL = 1024 };
+
 enum { CODE_CLASSES = 6 }; /* 1xx..5xx at [1]..[5]; [0]: no response at all */
 
 enum server_failure {
@@ -65,6 +69,7 @@ struct server_desk {
 struct server_live {
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */
     CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
+    _Atomic(unsigned) ramp;                    /* of RAMP_FULL; the steward writes */
     _Atomic(unsigned) connect_failures;        /* in a row, over all workers */
     _Atomic(unsigned) holds;     /* sets, links and relays that point here */
     struct server_shard *shards; /* [worker] */

@@ -49,8 +49,7 @@ static void tier_build(struct endpoint_set *set, struct arena *arena, struct tie
         set->scratch_size += round_up(balancer->scratch_size(tier));
 }
 
-struct endpoint_set *endpoint_set_new(const struct balancer *balancer,
-                                      enum when_all_down when_all_down,
+struct endpoint_set *endpoint_set_new(const struct pool *pool,
                                       const struct member *members, unsigned count)
 {
     struct arena arena;
@@ -64,10 +63,10 @@ struct endpoint_set *endpoint_set_new(const struct balancer *balancer,
     primaries = add_servers(&arena, servers, members, count, false);
     add_servers(&arena, servers + primaries, members, count, true);
     *set = (struct endpoint_set){
-        .balancer = balancer,
+        .balancer = pool->balancer,
         .servers = servers,
         .count = count,
-        .when_all_down = when_all_down,
+        .when_all_down = pool->when_all_down,
         .tiers =
             {
                 [TIER_PRIMARY] = {.servers = servers, .count = primaries},

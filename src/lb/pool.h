@@ -30,9 +30,8 @@ struct member {
     struct server_live *live; /* the set does not take a hold; its maker does */
 };
 
-/* Builds a set; never fails. Freed by endpoint_set_free. */
-struct endpoint_set *endpoint_set_new(const struct balancer *balancer,
-                                      enum when_all_down when_all_down,
+/* Builds a set; never fails. It outlives the pool's snapshot. Freed by endpoint_set_free. */
+struct endpoint_set *endpoint_set_new(const struct pool *pool,
                                       const struct member *members, unsigned count);
 void endpoint_set_free(struct endpoint_set *set);
 

@@ -178,6 +178,40 @@ static void test_all_balancers_on_random_states(void **state)
     }
 }
 
+/* A server that warms up has the share that its part of the weight would give it. */
+static void test_ramp_is_a_part_of_the_weight(void **state)
+{
+    static const unsigned weights[] = {4, 2, 2};
+    static const char *const by_weight[] = {"weighted_round_robin", "random", NULL};
+
+    for (const char *const *name = by_weight; *name; name++) {
+        struct crew *crew = crew_new(weights, 3);
+        unsigned counts[3];
+
+        atomic_store(&crew->live[0].ramp, RAMP_FULL / 4);
+        crew_start(crew, *name, 5);
+        crew_count(crew, 20000, counts);
+        for (unsigned i = 0; i < 3; i++)
+            assert_share(counts[i], 20000, (i ? 2 : 1) / 5.0);
+        crew_free(crew);
+    }
+}
+
+/* Where all of them warm up, nobody is refused. */
+static void test_all_ramps_are_low(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = crew_new(NULL, 3);
+        unsigned counts[3];
+
+        for (unsigned i = 0; i < 3; i++)
+            atomic_store(&crew->live[i].ramp, 1);
+        crew_start(crew, (*row)->name, 6);
+        crew_count(crew, 300, counts);
+        crew_free(crew);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_draining_servers_get_nothing_new),
         cmocka_unit_test(test_empty_set),
         cmocka_unit_test(test_all_balancers_on_random_states),
+        cmocka_unit_test(test_ramp_is_a_part_of_the_weight),
+        cmocka_unit_test(test_all_ramps_are_low),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,10 +53,10 @@ static int turns_pick(const struct tier *tier, const struct ask *ask, bool is_we
     for (uint64_t i = 0; i < turns; i++) {
         uint32_t at = schedule_next(schedule, scratch);
 
-        if (ask_allows(ask, &tier->servers[at]))
+        if (ask_accepts(ask, &tier->servers[at]))
             return (int)at;
     }
-    return turns < schedule->total ? draw_scan(tier, ask, is_weighted) : -1;
+    return draw_scan(tier, ask, is_weighted);
 }
 
 static int round_robin_pick(const struct tier *tier, const struct ask *ask)

@@ -19,6 +19,7 @@ struct crew {
     struct server_live live[CREW_MOST];
     struct member members[CREW_MOST];
     unsigned count;
+    struct pool pool; /* more can be said of it before crew_start */
     struct endpoint_set *set;
     char *scratch;
     struct rand rand;
@@ -35,6 +36,7 @@ static inline struct crew *crew_new(const unsigned *weights, unsigned count)
     crew->count = count;
     for (unsigned i = 0; i < count; i++) {
         atomic_init(&crew->live[i].health, HEALTH_UP);
+        atomic_init(&crew->live[i].ramp, RAMP_FULL);
         crew->members[i] = (struct member){
             .name = STR("s"),
             .addr = {.family = ADDR_IP4, .port = (uint16_t)(i + 1)},
@@ -48,8 +50,8 @@ static inline struct crew *crew_new(const unsigned *weights, unsigned count)
 static inline void crew_start(struct crew *crew, const char *balancer, uint64_t seed)
 {
     rand_seed(&crew->rand, seed);
-    crew->set = endpoint_set_new(balancer_find(str_of(balancer)), ALL_DOWN_FAIL,
-                                 crew->members, crew->count);
+    crew->pool.balancer = balancer_find(str_of(balancer));
+    crew->set = endpoint_set_new(&crew->pool, crew->members, crew->count);
     crew->scratch = calloc(1, crew->set->scratch_size + 1);
     assert_non_null(crew->scratch);
     endpoint_set_scratch_start(crew->set, crew->scratch, &crew->rand);

@@ -142,7 +142,10 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
 static struct server_live *pick(struct exchange *x, bool tried_too)
 {
     const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
-    struct ask ask = {.rand = &x->worker->engine.rand, .scratch = desk->scratch};
+    struct ask ask = {.rand = &x->worker->engine.rand,
+                      .now = x->worker->engine.loop.now,
+                      .worker = x->worker->index,
+                      .scratch = desk->scratch};
     const struct server *server;
 
     for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)

@@ -67,7 +67,10 @@ static struct server_live *pick(struct tcp_session *session)
     struct worker *worker = session->guest.worker;
     const struct pool *pool = session->listener->to;
     const struct pool_desk *desk = &pool->live->desks[worker->index];
-    struct ask ask = {.rand = &worker->engine.rand, .scratch = desk->scratch};
+    struct ask ask = {.rand = &worker->engine.rand,
+                      .now = worker->engine.loop.now,
+                      .worker = worker->index,
+                      .scratch = desk->scratch};
     const struct server *server;
 
     for (unsigned i = 0; i < session->tries; i++)

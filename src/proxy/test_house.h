@@ -165,6 +165,7 @@ static inline void house_open(void)
     for (unsigned i = 0; i < house->server_count; i++) {
         struct server_live *live = &house->servers[i];
 
+        atomic_init(&live->ramp, RAMP_FULL);
         live->shards = house->server_shards[i];
         live->desks = house->server_desks[i];
         live->name = STR("server");
@@ -175,8 +176,7 @@ static inline void house_open(void)
     }
     arena_init(&house->snapshot.arena, 0);
     house->listener.router = router_new(&house->snapshot.arena, &house->route, 1, 0);
-    set = endpoint_set_new(house->pool.balancer, ALL_DOWN_FAIL, members,
-                           house->server_count);
+    set = endpoint_set_new(&house->pool, members, house->server_count);
     house->pool_desks[0].set = set;
     house->pool_desks[0].scratch = calloc(1, set->scratch_size + 1);
     conn_limit_init(&house->conn_limit, 0, seed);
