@@ -18,6 +18,7 @@ enum conf_type {
     CONF_SIZE64,   /* 1GiB -> uint64_t, bytes */
     CONF_RATE,     /* 500B/s -> uint32_t, bytes a second */
     CONF_PERCENT,  /* 20% -> uint32_t */
+    CONF_FACTOR,   /* 1.4 -> uint32_t, thousandths */
     CONF_CHOICE,   /* one of `choices` -> int (an enum) */
     CONF_SECTION,  /* a map with `rows` of its own */
     CONF_NAMED,    /* a map: the user's names -> maps with `rows` */

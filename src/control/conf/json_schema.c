@@ -6,6 +6,7 @@
  */
 #include "control/conf/conf.h"
 #include "control/conf/draft.h"
+#include "control/conf/value.h"
 
 struct writer {
     struct scroll *out;
@@ -45,6 +46,23 @@ static void count(struct writer *writer, const struct conf_row *row)
                   "{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}, "
                   "{\"type\": \"string\", \"pattern\": \"^[0-9]+$\"}, %s]}",
                   (unsigned long long)row->min, (unsigned long long)row->max, variable);
+}
+
+static void factor(struct writer *writer, const struct conf_row *row)
+{
+    char least[VALUE_TEXT_MOST], most[VALUE_TEXT_MOST];
+    struct scroll *out = writer->out;
+
+    value_print_factor(row->min, least);
+    value_print_factor(row->max, most);
+    scroll_add(out, str_of(any_of));
+    if (row->flags & CONF_OFF)
+        scroll_add(out, str_of(off));
+    scroll_format(out,
+                  "{\"type\": \"number\", \"minimum\": %s, \"maximum\": %s}, "
+                  "{\"type\": \"string\", \"pattern\": "
+                  "\"^[0-9]+([.][0-9]{1,3})?$\"}, %s]}",
+                  least, most, variable);
 }
 
 static bool is_number(const char *name)
@@ -94,6 +112,9 @@ static void value(struct writer *writer, const struct conf_row *row)
         break;
     case CONF_PERCENT:
         pattern(writer, row, "^[0-9]+%$");
+        break;
+    case CONF_FACTOR:
+        factor(writer, row);
         break;
     case CONF_CHOICE:
         choice(writer, row->choices);

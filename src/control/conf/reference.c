@@ -13,6 +13,8 @@ static void number(struct scroll *out, const struct conf_row *row, uint64_t valu
 
     if (row->type == CONF_DURATION)
         value_print_duration(value, text);
+    else if (row->type == CONF_FACTOR)
+        value_print_factor(value, text);
     else
         value_print_size(value, text);
     scroll_add(out, str_of(text));
@@ -52,6 +54,7 @@ static void value_words(struct scroll *out, const struct conf_row *row)
         [CONF_SIZE64] = "a size",
         [CONF_RATE] = "a rate",
         [CONF_PERCENT] = "a percentage",
+        [CONF_FACTOR] = "a number",
         [CONF_CHOICE] = "one of ",
         [CONF_SECTION] = "a map of settings",
         [CONF_NAMED] = "a map of names to settings",

@@ -204,6 +204,9 @@ static void print_bound(const struct conf_row *row, uint64_t value,
         value_print_size(value, size);
         snprintf(out, VALUE_TEXT_MOST, "%.*s/s", VALUE_TEXT_MOST - 3, size);
         break;
+    case CONF_FACTOR:
+        value_print_factor(value, out);
+        break;
     default:
         snprintf(out, VALUE_TEXT_MOST, "%llu%s", (unsigned long long)value,
                  row->type == CONF_PERCENT ? "%" : "");
@@ -239,6 +242,21 @@ static void complain_count(struct reader *reader, const struct conf_row *row,
         complaint_help(complaint, "write a whole number or 'auto'");
     else
         complaint_help(complaint, "write a whole number");
+}
+
+static void complain_factor(struct reader *reader, const struct conf_row *row,
+                            const struct node *node, enum value_fault fault)
+{
+    char example[VALUE_TEXT_MOST];
+
+    if (fault == VALUE_NEGATIVE || fault == VALUE_TOO_LARGE) {
+        complain_range(reader, row, "C020", node);
+        return;
+    }
+    value_print_factor(row->min + 250, example);
+    complaint_help(complain(reader->complaints, "C020", node->place,
+                            "'%s' is not a number", word_of(reader, node)),
+                   "write a number with up to three decimals: %s", example);
 }
 
 static void complain_duration(struct reader *reader, const struct node *node)
@@ -293,6 +311,7 @@ static void complain_percent(struct reader *reader, const struct conf_row *row,
 static const char *const type_codes[] = {
     [CONF_COUNT] = "C020",  [CONF_DURATION] = "C023", [CONF_SIZE] = "C021",
     [CONF_SIZE64] = "C021", [CONF_RATE] = "C022",     [CONF_PERCENT] = "C027",
+    [CONF_FACTOR] = "C020",
 };
 
 static void complain_type(struct reader *reader, const struct conf_row *row,
@@ -301,6 +320,9 @@ static void complain_type(struct reader *reader, const struct conf_row *row,
     switch (row->type) {
     case CONF_COUNT:
         complain_count(reader, row, node, fault);
+        break;
+    case CONF_FACTOR:
+        complain_factor(reader, row, node, fault);
         break;
     case CONF_PERCENT:
         complain_percent(reader, row, node, fault);
@@ -332,6 +354,8 @@ static enum value_fault parse_number(const struct conf_row *row, str text, uint6
         return value_rate(text, out);
     case CONF_PERCENT:
         return value_percent(text, out);
+    case CONF_FACTOR:
+        return value_factor(text, out);
     default:
         return value_count(text, out);
     }

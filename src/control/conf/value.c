@@ -117,6 +117,28 @@ enum value_fault value_percent(str text, uint64_t *out)
     return value_count(str_upto(text, text.n - 1), out);
 }
 
+enum value_fault value_factor(str text, uint64_t *thousandths)
+{
+    str rest, digits = cut_digits(text, &rest), decimals = STR_NONE;
+    uint64_t number, part = 0;
+
+    if (text.n > 1 && text.p[0] == '-') {
+        enum value_fault fault = value_factor(str_from(text, 1), &part);
+
+        return fault == VALUE_FINE ? VALUE_NEGATIVE : VALUE_WRONG;
+    }
+    if (rest.n > 1 && rest.p[0] == '.')
+        decimals = cut_digits(str_from(rest, 1), &rest);
+    if (!digits.n || rest.n || decimals.n > 3)
+        return VALUE_WRONG;
+    if (!str_to_u64(digits, &number) || number > UINT32_MAX)
+        return VALUE_TOO_LARGE;
+    for (size_t i = 0; i < 3; i++)
+        part = part * 10 + (i < decimals.n ? (uint64_t)(decimals.p[i] - '0') : 0);
+    *thousandths = number * 1000 + part;
+    return VALUE_FINE;
+}
+
 static bool find_alias(const struct alias *aliases, str name, unsigned *unit)
 {
     for (; aliases->name; aliases++) {
@@ -232,4 +254,16 @@ void value_print_duration(uint64_t milliseconds, char out[VALUE_TEXT_MOST])
 void value_print_size(uint64_t bytes, char out[VALUE_TEXT_MOST])
 {
     print_unit(bytes, size_units, out);
+}
+
+void value_print_factor(uint64_t thousandths, char out[VALUE_TEXT_MOST])
+{
+    size_t n = (size_t)snprintf(out, VALUE_TEXT_MOST, "%llu.%03u",
+                                (unsigned long long)(thousandths / 1000),
+                                (unsigned)(thousandths % 1000));
+
+    while (out[n - 1] == '0')
+        out[--n] = 0;
+    if (out[n - 1] == '.')
+        out[n - 1] = 0;
 }

@@ -21,6 +21,9 @@ enum value_fault value_size(str text, uint64_t *bytes);
 enum value_fault value_rate(str text, uint64_t *bytes_a_second);
 enum value_fault value_percent(str text, uint64_t *out);
 
+/* "1.4": up to three decimals. */
+enum value_fault value_factor(str text, uint64_t *thousandths);
+
 enum { VALUE_TEXT_MOST = 32 };
 
 /*
@@ -33,5 +36,6 @@ bool value_guess_size(str text, char out[VALUE_TEXT_MOST]);
 /* As one would write it, in the largest unit that leaves a whole number. */
 void value_print_duration(uint64_t milliseconds, char out[VALUE_TEXT_MOST]);
 void value_print_size(uint64_t bytes, char out[VALUE_TEXT_MOST]);
+void value_print_factor(uint64_t thousandths, char out[VALUE_TEXT_MOST]);
 
 #endif

@@ -55,6 +55,33 @@ static void tells_kinds_of_wrong_numbers_apart(void **state)
     assert_int_equal(value_size(STR("99999999999999GiB"), &n), VALUE_TOO_LARGE);
 }
 
+static void reads_factors_in_thousandths(void **state)
+{
+    static const struct {
+        const char *text, *printed;
+        uint64_t thousandths;
+    } right[] = {{"1", "1", 1000},
+                 {"1.4", "1.4", 1400},
+                 {"0.05", "0.05", 50},
+                 {"2.500", "2.5", 2500},
+                 {"10.125", "10.125", 10125}};
+    static const char *const wrong[] = {"",    ".5",   "1.", "1.2345",
+                                        "1,4", "1.4x", "-",  "+1"};
+    char text[VALUE_TEXT_MOST];
+    uint64_t n;
+
+    for (size_t i = 0; i < array_len(right); i++) {
+        assert_int_equal(value_factor(str_of(right[i].text), &n), VALUE_FINE);
+        assert_int_equal(n, right[i].thousandths);
+        value_print_factor(n, text);
+        assert_string_equal(text, right[i].printed);
+    }
+    for (size_t i = 0; i < array_len(wrong); i++)
+        assert_int_equal(value_factor(str_of(wrong[i]), &n), VALUE_WRONG);
+    assert_int_equal(value_factor(STR("-1.5"), &n), VALUE_NEGATIVE);
+    assert_int_equal(value_factor(STR("99999999999"), &n), VALUE_TOO_LARGE);
+}
+
 static void guesses(const char *wrong, const char *right, bool is_size)
 {
     char text[VALUE_TEXT_MOST];
@@ -107,6 +134,7 @@ int main(void)
         cmocka_unit_test(takes_numbers_with_their_units),
         cmocka_unit_test(refuses_everything_else),
         cmocka_unit_test(tells_kinds_of_wrong_numbers_apart),
+        cmocka_unit_test(reads_factors_in_thousandths),
         cmocka_unit_test(guesses_what_was_meant),
         cmocka_unit_test(printing_and_reading_agree),
     };
