@@ -22,17 +22,16 @@
 static inline void *vec_grow(void *items, size_t count, size_t *room, size_t item_size,
                              struct arena *arena)
 {
-    char *grown;
+    char *all = items;
 
-    if (items && count < *room) {
-        memset((char *)items + count * item_size, 0, item_size);
-        return items;
+    if (!items || count == *room) {
+        *room = *room ? *room * 2 : 1; /* most hold one item, or very many */
+        all = arena_alloc(arena, *room * item_size);
+        if (items)
+            memcpy(all, items, count * item_size);
     }
-    *room = *room ? *room * 2 : 8;
-    grown = arena_zalloc(arena, *room * item_size);
-    if (items)
-        memcpy(grown, items, count * item_size);
-    return grown;
+    memset(all + count * item_size, 0, item_size);
+    return all;
 }
 
 #endif

@@ -477,15 +477,27 @@ enum sys_signal sys_signal_take(int fd)
 
 /* ---- files ---- */
 
+/* Room for all of it and the look behind its end; what has no size (/proc, pipes) grows. */
+static size_t first_room(int fd, size_t most)
+{
+    struct stat facts;
+    size_t size = fstat(fd, &facts) == 0 && facts.st_size > 0 ? (size_t)facts.st_size : 0;
+
+    size = size < most ? size : most;
+    return size < 16384 ? 16384 : size + 1;
+}
+
 enum err sys_file_read(const char *path, size_t most, struct arena *arena, str *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t room = 16384, n = 0;
-    char *p = arena_alloc(arena, room + 1);
+    size_t room, n = 0;
+    char *p;
     ssize_t r;
 
     if (fd < 0)
         return last_error();
+    room = first_room(fd, most);
+    p = arena_alloc(arena, room + 1);
     while ((r = read(fd, p + n, room - n)) > 0 || (r < 0 && errno == EINTR)) {
         n += r > 0 ? (size_t)r : 0;
         if (n > most)

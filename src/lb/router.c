@@ -42,8 +42,10 @@ struct slot {
     str text; /* p NULL: free */
     uint32_t bucket;
     enum key_kind kind;
-    struct candidates list; /* of a path */
-    uint32_t value;         /* of a host: its bucket */
+    union {
+        struct candidates list; /* of a path */
+        uint32_t value;         /* of a host: its bucket */
+    };
 };
 
 struct router {

@@ -36,14 +36,37 @@ static const char *taken_by(struct reader *reader, const struct match *match)
                                      STR_ARG(host), STR_ARG(path)));
 }
 
+/* Does no route look at the listener, so that the router of each one holds all? */
+static bool are_for_all(const struct route *routes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (routes[i].match && routes[i].match->listeners)
+            return false;
+    }
+    return true;
+}
+
+/* A router that holds every route; that of a listener, where it can be. */
+static const struct router *whole_router(const struct snapshot *snapshot,
+                                         struct arena *scratch)
+{
+    bool is_shared = are_for_all(snapshot->routes, snapshot->route_count);
+
+    for (unsigned i = 0; is_shared && i < snapshot->listener_count; i++) {
+        if (snapshot->listeners[i].router)
+            return snapshot->listeners[i].router;
+    }
+    return router_new(scratch, snapshot->routes, snapshot->route_count,
+                      ROUTER_ANY_LISTENER);
+}
+
 static void check_routes(struct reader *reader, const struct snapshot *snapshot)
 {
     struct arena scratch;
     const struct router *router;
 
     arena_init(&scratch, 0);
-    router = router_new(&scratch, snapshot->routes, snapshot->route_count,
-                        ROUTER_ANY_LISTENER);
+    router = whole_router(snapshot, &scratch);
     for (unsigned i = 0; i < reader->draft->route_count; i++) {
         int by = router_shadowed_by(router, i);
         const struct draft_route *wide;

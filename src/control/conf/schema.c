@@ -555,6 +555,7 @@ static void make_list(struct node *list, struct node *words, struct node **items
 
     list->kind = NODE_LIST;
     list->items = items;
+    list->count = 0;
     while (rest.n && str_next(&rest, ',', &piece)) {
         CHECK(list->count < FALLBACK_ITEMS_MOST);
         words[list->count] = (struct node){.kind = NODE_WORD, .text = str_trim(piece)};

@@ -18,19 +18,25 @@ enum node_kind {
 
 enum node_style { STYLE_PLAIN, STYLE_QUOTED, STYLE_BLOCK, STYLE_FLOW };
 
+/* Small, because a long configuration has very many of them. */
 struct node {
-    enum node_kind kind;
-    enum node_style style;
-    bool is_bad;      /* complained of: counts as given, is not looked at */
-    bool is_made;     /* from a short form or a default, not in the file */
-    bool has_doubles; /* NODE_MAP: keys given twice were left out */
-    bool is_exact; /* the text stands in the file as it is: places inside can be told */
+    enum node_kind kind : 4;
+    enum node_style style : 4;
+    bool is_bad : 1;      /* complained of: counts as given, is not looked at */
+    bool is_made : 1;     /* from a short form or a default, not in the file */
+    bool has_doubles : 1; /* NODE_MAP: keys given twice were left out */
+    bool
+        is_exact : 1; /* the text stands in the file as it is: places inside can be told */
     struct place place;
-    unsigned count; /* of items or pairs */
     union {
-        str text;            /* NODE_WORD; empty with NODE_NONE */
-        struct node **items; /* NODE_LIST */
-        struct pair *pairs;  /* NODE_MAP */
+        str text; /* NODE_WORD, with no NUL behind it; empty with NODE_NONE */
+        struct {
+            union {
+                struct node **items; /* NODE_LIST */
+                struct pair *pairs;  /* NODE_MAP */
+            };
+            unsigned count; /* of items or pairs */
+        };
     };
 };
 

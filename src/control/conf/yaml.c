@@ -30,9 +30,13 @@ struct builder {
     const struct textual *textual;
     size_t spoiled_at;
     struct stack stack;
+    struct node *fresh; /* nodes are taken from the arena many at a time */
+    unsigned fresh_count;
     unsigned depth;
     bool is_broken;
 };
+
+enum { NODES_AT_ONCE = 100 };
 
 static struct place place_of(const struct builder *builder, yaml_mark_t mark,
                              uint32_t length)
@@ -62,11 +66,38 @@ static bool next_event(struct builder *builder)
 
 static struct node *new_node(struct builder *builder, enum node_kind kind)
 {
-    struct node *node = ARENA_NEW(builder->arena, struct node);
+    struct node *node;
 
-    node->kind = kind;
-    node->place = place_of(builder, builder->event.start_mark, 1);
+    if (builder->fresh_count == 0) {
+        builder->fresh_count = NODES_AT_ONCE;
+        builder->fresh =
+            arena_alloc(builder->arena, NODES_AT_ONCE * sizeof *builder->fresh);
+    }
+    node = &builder->fresh[--builder->fresh_count];
+    *node = (struct node){
+        .kind = kind,
+        .place = place_of(builder, builder->event.start_mark, 1),
+    };
     return node;
+}
+
+/*
+ * The word that the event holds: where the text of the file has the same bytes, these.
+ * libyaml counts characters, so that behind one beyond ASCII it points too far to the
+ * left; then, as after escapes and folded lines, the bytes differ, and a copy is made.
+ */
+static str word_text(struct builder *builder)
+{
+    const yaml_event_t *event = &builder->event;
+    str source = builder->complaints->sources.items[builder->file].text;
+    str word = {(const char *)event->data.scalar.value, event->data.scalar.length};
+    size_t at = event->start_mark.index;
+
+    if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        at++; /* the quote */
+    if (at <= source.n && str_starts(str_from(source, at), word))
+        return (str){source.p + at, word.n};
+    return arena_copy(builder->arena, word);
 }
 
 /* A word over several lines is pointed at by its first. */
@@ -109,8 +140,7 @@ static struct node *read_word(struct builder *builder)
                       "anchors and tags are not used here");
         return NULL;
     }
-    node->text = arena_copy(builder->arena, (str){(const char *)event->data.scalar.value,
-                                                  event->data.scalar.length});
+    node->text = word_text(builder);
     if (style == YAML_PLAIN_SCALAR_STYLE) {
         node->style = STYLE_PLAIN;
         if (node->text.n == 0)
