@@ -32,7 +32,7 @@ struct server_record {
     uint64_t checked_at;                 /* wall ns */
     uint64_t changed_at;                 /* wall ns: when it came into its state */
     uint64_t good_at;                    /* wall ns of the last passed check; 0: never */
-    uint64_t checks[CHECK_BAD_BODY + 1]; /* by enum check_result */
+    uint64_t checks[CHECK_RESULT_COUNT]; /* by enum check_result */
     struct histogram check_time;
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct meter meter;

@@ -253,7 +253,8 @@ static str check_text(enum check_result result)
         [CHECK_PASSED] = "ok",         [CHECK_CONNECT_FAILED] = "connect_failed",
         [CHECK_NO_ANSWER] = "timeout", [CHECK_CLOSED] = "closed",
         [CHECK_INVALID] = "invalid",   [CHECK_BAD_STATUS] = "status",
-        [CHECK_BAD_BODY] = "body",
+        [CHECK_BAD_BODY] = "body",     [CHECK_NO_MATCH] = "body_regex",
+        [CHECK_BAD_JSON] = "json",
     };
 
     return str_of(texts[result]);
@@ -266,7 +267,7 @@ static void write_checks(const struct overview *view, struct scroll *out)
     exposition_family(out, "weir_health_checks_total", "counter",
                       "Checks of the server, by how they went.");
     EACH_SERVER(view, server)
-    for (unsigned result = 0; result <= CHECK_BAD_BODY; result++)
+    for (unsigned result = 0; result < CHECK_RESULT_COUNT; result++)
         if (server->checks[result])
             exposition_u64(
                 out, "weir_health_checks_total",

@@ -123,7 +123,8 @@ static void add_check_result(struct scroll *out, const struct check_outcome *out
         [CHECK_PASSED] = "connected",      [CHECK_CONNECT_FAILED] = "no connection",
         [CHECK_NO_ANSWER] = "timeout",     [CHECK_CLOSED] = "closed early",
         [CHECK_INVALID] = "not HTTP",      [CHECK_BAD_STATUS] = "status",
-        [CHECK_BAD_BODY] = "body differs",
+        [CHECK_BAD_BODY] = "body differs", [CHECK_NO_MATCH] = "body differs",
+        [CHECK_BAD_JSON] = "json",
     };
     struct scroll text = {0};
 
@@ -133,7 +134,9 @@ static void add_check_result(struct scroll *out, const struct check_outcome *out
         scroll_format(&text, "%u", outcome->status);
     else
         scroll_add(&text, str_of(words[outcome->result]));
-    if (outcome->result == CHECK_BAD_BODY && outcome->status)
+    if ((outcome->result == CHECK_BAD_BODY || outcome->result == CHECK_NO_MATCH ||
+         outcome->result == CHECK_BAD_JSON) &&
+        outcome->status)
         scroll_add(&text, STR(" but body differs"));
     scroll_format(&text, " in %ums", outcome->duration_ms);
     add_str(out, "result", scroll_str(&text));

@@ -51,14 +51,37 @@ static void add_some(struct text *text, str words)
         text_add(text, STR("..."));
 }
 
+/* As much of it as there is room for, in whole characters; 1 byte is left for a ')'. */
+static void add_detail(struct text *text, const struct check_outcome *outcome)
+{
+    size_t room = text->room - text->n, n = outcome->detail_length;
+
+    if (n >= room)
+        n = room ? room - 1 : 0;
+    while (n && n < outcome->detail_length && (outcome->detail[n] & 0xc0) == 0x80)
+        n--;
+    text_add(text, (str){outcome->detail, n});
+}
+
+/* What the server said besides: " (cache: slow)" */
+static void add_remark(struct text *text, const struct check_outcome *outcome)
+{
+    if (!outcome->detail_length || text->room - text->n < 4)
+        return;
+    text_add(text, STR(" ("));
+    add_detail(text, outcome);
+    text_char(text, ')');
+}
+
 static void add_question(struct text *text, const struct health_check *check)
 {
-    if (!check->is_http) {
+    if (check->kind != CHECK_BY_HTTP) {
         text_add(text, STR("the connect"));
         return;
     }
-    text_add(text, STR("GET "));
-    add_some(text, check->path);
+    add_some(text, check->request.method);
+    text_char(text, ' ');
+    add_some(text, check->request.path);
 }
 
 /* timeout_ms: how long was waited; 0: not known here. */
@@ -79,8 +102,8 @@ static void add_connect_error(struct text *text, enum err error, uint32_t timeou
 
 static void add_expected(struct text *text, const struct health_check *check)
 {
-    for (unsigned i = 0; i < check->expect_status_count; i++) {
-        const struct status_range *range = &check->expect_status[i];
+    for (unsigned i = 0; i < check->expect.status_count; i++) {
+        const struct status_range *range = &check->expect.status[i];
 
         if (i == 4) {
             text_add(text, STR(", ..."));
@@ -124,11 +147,23 @@ static void add_outcome(struct text *text, const struct health_check *check,
         text_add(text, STR("HTTP "));
         text_u64(text, outcome->status);
         add_expected(text, check);
+        add_remark(text, outcome);
         break;
     case CHECK_BAD_BODY:
         text_add(text, STR("the answer does not contain \""));
-        add_some(text, check->expect_body);
+        add_some(text, check->expect.body);
         text_char(text, '"');
+        break;
+    case CHECK_NO_MATCH:
+        text_add(text, STR("the body has no match of /"));
+        add_some(text, check->expect.body_regex);
+        text_char(text, '/');
+        break;
+    case CHECK_BAD_JSON:
+        text_add(text, STR("json: "));
+        add_detail(text, outcome);
+        break;
+    case CHECK_RESULT_COUNT:
         break;
     }
 }
@@ -167,6 +202,7 @@ static void reason_passed(struct health_state *state, const struct health_check 
         text_add(&text, STR(" in "));
         text_u64(&text, outcome->duration_ms);
         text_add(&text, STR("ms"));
+        add_remark(&text, outcome);
     }
     reason_end(state, &text);
 }
@@ -261,21 +297,11 @@ bool health_record_unresolved(struct health_state *state)
     return health_become(state, HEALTH_UNRESOLVED);
 }
 
-uint32_t health_next_check(const struct health_check *check, struct rand *rand)
-{
-    uint64_t spread = (uint64_t)check->interval * check->jitter / 100;
-    uint64_t next =
-        check->interval - (spread < check->interval ? spread : check->interval);
-
-    next += rand_below(rand, 2 * spread + 1);
-    return next ? (uint32_t)next : 1;
-}
-
 bool health_expects_status(const struct health_check *check, unsigned status)
 {
-    for (unsigned i = 0; i < check->expect_status_count; i++)
-        if (status >= check->expect_status[i].from &&
-            status <= check->expect_status[i].to)
+    for (unsigned i = 0; i < check->expect.status_count; i++)
+        if (status >= check->expect.status[i].from &&
+            status <= check->expect.status[i].to)
             return true;
     return false;
 }

@@ -7,20 +7,22 @@
 #define GUARD_HEALTH_H
 
 #include "base/err.h"
-#include "base/rand.h"
 #include "lb/live.h"
 #include "lb/model.h"
 
-enum { HEALTH_REASON_MOST = 192 };
+enum { HEALTH_REASON_MOST = 256, CHECK_DETAIL_MOST = 160 };
 
 enum check_result {
     CHECK_PASSED,
     CHECK_CONNECT_FAILED, /* error says how: ERR_REFUSED, ERR_TIMEOUT, ... */
     CHECK_NO_ANSWER,      /* silent, or not done within the timeout */
     CHECK_CLOSED,         /* closed or reset before the answer was whole */
-    CHECK_INVALID,        /* answered something that is not HTTP */
+    CHECK_INVALID,        /* answered in another protocol */
     CHECK_BAD_STATUS,
-    CHECK_BAD_BODY, /* expect_body is not in it */
+    CHECK_BAD_BODY, /* expect.body is not in it */
+    CHECK_NO_MATCH, /* nor anything that expect.body_regex matches */
+    CHECK_BAD_JSON,
+    CHECK_RESULT_COUNT,
 };
 
 /* How one check went. */
@@ -29,6 +31,8 @@ struct check_outcome {
     enum err error;  /* with CHECK_CONNECT_FAILED */
     unsigned status; /* where there was one */
     uint32_t duration_ms;
+    uint32_t detail_length;
+    char detail[CHECK_DETAIL_MOST]; /* what the server said of it, fit for any terminal */
 };
 
 struct health_state {
@@ -69,10 +73,6 @@ bool health_record_unresolved(struct health_state *state);
 
 /* Why the state is what it is: "connection refused", "2 of 3 checks: ...". */
 str health_reason(const struct health_state *state);
-
-/* Milliseconds from the start of one check to the start of the next: the interval with
- * its jitter to both sides. The very first check is made at once. */
-uint32_t health_next_check(const struct health_check *check, struct rand *rand);
 
 /* Is this one of the statuses that the check expects? */
 bool health_expects_status(const struct health_check *check, unsigned status);

@@ -9,11 +9,9 @@ static const struct status_range expected[] = {{200, 299}, {401, 401}};
 
 static const struct health_check http = {
     .is_enabled = true,
-    .is_http = true,
-    .path = {"/healthz", 8},
-    .expect_status = expected,
-    .expect_status_count = 1,
-    .expect_body = {"fine", 4},
+    .kind = CHECK_BY_HTTP,
+    .request = {.method = {"GET", 3}, .path = {"/healthz", 8}},
+    .expect = {.status = expected, .status_count = 1, .body = {"fine", 4}},
     .interval = 5000,
     .timeout = 2000,
     .unhealthy_after = 3,
@@ -116,10 +114,15 @@ static void test_words_of_each_failure(void **state_unused)
         {{CHECK_INVALID}, "answer to GET /healthz is not HTTP"},
         {{CHECK_BAD_STATUS, ERR_OK, 500}, "HTTP 500, expected 200-299, 401"},
         {{CHECK_BAD_BODY, ERR_OK, 200}, "the answer does not contain \"fine\""},
+        {{CHECK_NO_MATCH, ERR_OK, 200}, "the body has no match of /^ok$/"},
+        {{CHECK_BAD_STATUS, ERR_OK, 503, 0, 8, "db: down"},
+         "HTTP 503, expected 200-299, 401 (db: down)"},
+        {{CHECK_BAD_JSON, ERR_OK, 200, 0, 14, "status is 'no'"}, "json: status is 'no'"},
     };
     struct health_check check = http;
 
-    check.expect_status_count = 2;
+    check.expect.status_count = 2;
+    check.expect.body_regex = STR("^ok$");
     for (size_t i = 0; i < array_len(cases); i++) {
         struct health_state state;
 
@@ -131,7 +134,7 @@ static void test_words_of_each_failure(void **state_unused)
             assert_true(str_starts(health_reason(&state), STR("cannot connect: ")));
     }
     check.timeout = 1500;
-    check.is_http = false;
+    check.kind = CHECK_BY_CONNECT;
     {
         struct health_state state;
 
@@ -150,12 +153,34 @@ static void test_long_texts_are_cut(void **state_unused)
     struct check_outcome bad_body = {CHECK_BAD_BODY, ERR_OK, 200};
 
     memset(text, 'x', sizeof text);
-    check.path = check.expect_body = (str){text, sizeof text};
+    check.request.path = check.expect.body = (str){text, sizeof text};
     health_begin(&state, HEALTH_UNKNOWN, &check);
     assert_true(health_record(&state, &check, &silent));
     assert_true(str_ends(health_reason(&state), STR("xxx... within 2s")));
     assert_false(health_record(&state, &check, &bad_body));
     assert_true(str_ends(health_reason(&state), STR("xxx...\"")));
+}
+
+/* What a server says is cut between characters, and its bracket is always closed. */
+static void test_long_remarks_are_cut(void **state_unused)
+{
+    struct check_outcome outcome = {.status = 200, .detail_length = CHECK_DETAIL_MOST};
+    struct health_state state;
+
+    for (size_t i = 0; i < CHECK_DETAIL_MOST; i += 2)
+        memcpy(outcome.detail + i, "\xc3\xa4", 2);
+    for (size_t before = 0; before < HEALTH_REASON_MOST; before++) {
+        struct text text = text_in(state.reason, HEALTH_REASON_MOST);
+
+        for (size_t i = 0; i < before; i++)
+            text_char(&text, 'x');
+        add_remark(&text, &outcome);
+        assert_false(text.overflow);
+        if (text.n > before) {
+            assert_int_equal(state.reason[text.n - 1], ')');
+            assert_int_equal((text.n - before - 3) % 2, 0);
+        }
+    }
 }
 
 static void test_connect_failures_in_a_row(void **state_unused)
@@ -214,34 +239,11 @@ static void test_reload_of_the_check(void **state_unused)
     assert_int_equal(state.health, HEALTH_UNRESOLVED);
 }
 
-static void test_jitter(void **state_unused)
-{
-    struct health_check check = http;
-    uint32_t least = UINT32_MAX, most = 0;
-    struct rand rand;
-
-    rand_seed(&rand, 1);
-    for (int i = 0; i < 10000; i++) {
-        uint32_t next = health_next_check(&check, &rand);
-
-        least = next < least ? next : least;
-        most = next > most ? next : most;
-    }
-    assert_in_range(least, 4000, 4020);
-    assert_in_range(most, 5980, 6000);
-    check.jitter = 0;
-    assert_int_equal(health_next_check(&check, &rand), 5000);
-    check.jitter = 100;
-    check.interval = 1;
-    for (int i = 0; i < 100; i++)
-        assert_in_range(health_next_check(&check, &rand), 1, 2);
-}
-
 static void test_expected_statuses(void **state_unused)
 {
     struct health_check check = http;
 
-    check.expect_status_count = 2;
+    check.expect.status_count = 2;
     assert_true(health_expects_status(&check, 200));
     assert_true(health_expects_status(&check, 299));
     assert_true(health_expects_status(&check, 401));
@@ -258,10 +260,10 @@ int main(void)
         cmocka_unit_test(test_only_a_row_counts),
         cmocka_unit_test(test_words_of_each_failure),
         cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_long_remarks_are_cut),
         cmocka_unit_test(test_connect_failures_in_a_row),
         cmocka_unit_test(test_without_checks_it_is_up),
         cmocka_unit_test(test_reload_of_the_check),
-        cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_expected_statuses),
     };
 

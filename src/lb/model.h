@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "lb/health_check.h"
 
 #include <stdatomic.h>
 
@@ -147,22 +148,6 @@ struct server_entry {
     bool is_backup;
     uint32_t weight;          /* 0: gets nothing */
     uint32_t max_connections; /* requests in flight; 0: no cap */
-};
-
-struct status_range {
-    uint16_t from, to;
-};
-
-struct health_check {
-    bool is_enabled;
-    bool is_http; /* else a TCP connect decides */
-    str path, host;
-    const struct status_range *expect_status;
-    unsigned expect_status_count;
-    str expect_body; /* substring; empty: not asked for */
-    uint32_t interval, timeout;
-    uint32_t unhealthy_after, healthy_after;
-    uint32_t jitter; /* percent of the interval */
 };
 
 struct keepalive {

@@ -53,7 +53,7 @@ static void test_all_words(void **state)
     assert_int_equal(pool->servers[0].weight, 1);
     assert_int_equal(pool->servers[1].weight, 3);
     assert_string_equal(pool->balancer->name, "random_two");
-    assert_true(pool->check.is_http);
+    assert_int_equal(pool->check.kind, CHECK_BY_HTTP);
     assert_int_equal(pool->check.interval, 7000);
     assert_true(str_eq(snapshot->admin.socket, STR("/tmp/x.sock")));
     assert_int_equal(snapshot->admin.address.n, 0);

@@ -81,6 +81,8 @@ def test_one_failed_check_is_not_enough():
     ({"status": [200, 404]}, 404, b"no", True),
     ({"body": "ready"}, 200, b"all is ready here", True),
     ({"body": "ready"}, 200, b"not yet", False),
+    ({"body_regex": "^all.*here$"}, 200, b"all is ready here", True),
+    ({"body_regex": "^here"}, 200, b"all is ready here", False),
 ])
 def test_expectations(expect, status, body, well):
     with Origin("a") as a:
@@ -99,6 +101,68 @@ def test_check_request():
             seen = a.checks[0]
             assert seen.method == "GET" and seen.target == "/healthz?deep=1"
             assert seen["Host"] == "inner.example"
+
+
+def test_check_request_in_full():
+    with Origin("a") as a:
+        config = checked(a, active={"path": "/healthz", "method": "HEAD",
+                                    "headers": {"X-Who": "weir", "User-Agent": "me"}})
+        with Weir(config) as w:
+            until(lambda: w.state(a.address) == "up")
+            seen = a.checks[0]
+            assert seen.method == "HEAD" and seen["X-Who"] == "weir"
+            assert seen.fields.all("User-Agent") == ["me"]
+
+
+def test_another_port():
+    with Origin("a") as a, Origin("b") as b:
+        b.on("/healthz", lambda conn, seen: conn.answer(500, b""))
+        port = int(b.address.rsplit(":", 1)[1])
+        with Weir(checked(a, active={"path": "/healthz", "port": port})) as w:
+            until(lambda: w.state(a.address) == "down")
+            assert b.checks and not a.checks
+
+
+def test_deep_check_names_what_is_not_well():
+    says = {"status": 200, "body": b'{"status": "ok", "checks": {"db": "ok"}}'}
+    with Origin("a") as a:
+        a.on("/healthz", lambda conn, seen: conn.answer(says["status"], says["body"]))
+        config = checked(a, active={"path": "/healthz", "json": {"field": "status"}})
+        with Weir(config) as w:
+            until(lambda: w.state(a.address) == "up")
+            says["body"] = b'{"status": "degraded", "checks": {"db": "down: timeout", "cache": "ok"}}'
+            until(lambda: w.state(a.address) == "down")
+            assert "json: status is 'degraded' (db: down: timeout)" in reason(w, a.address)
+            says["status"] = 503
+            until(lambda: "HTTP 503" in reason(w, a.address))
+            assert "db: down: timeout" in reason(w, a.address)
+            says.update(status=200, body=b'{"status": "ok", "checks": {"cache": "slow"}}')
+            until(lambda: w.state(a.address) == "up")
+            assert "cache: slow" in reason(w, a.address)
+            assert w.metrics().get("weir_health_checks_total", reason="json") >= 1
+
+
+def test_two_pools_share_a_check():
+    with Origin("a") as a:
+        config = checked(a, active={"path": "/healthz", "interval": "400ms"})
+        config["pools"]["twin"] = config["pools"]["main"]
+        config["routes"] = [{"match": {"path": "/twin/*"}, "to": "twin"},
+                            {"name": "all", "to": "main"}]
+        with Weir(config) as w:
+            time.sleep(2)
+            assert 3 <= len(a.checks) <= 7, "one check for both, not two"
+            a.on("/healthz", lambda conn, seen: conn.answer(500, b""))
+            until(lambda: w.ask().status == 503 and w.ask(target="/twin/x").status == 503)
+
+
+def test_fast_interval_decides_sooner():
+    with Origin("a") as a:
+        config = checked(a, active={"path": "/healthz", "interval": "1500ms", "jitter": "0%",
+                                    "fast_interval": "50ms", "unhealthy_after": 5})
+        with Weir(config) as w:
+            until(lambda: w.state(a.address) == "up")
+            a.on("/healthz", lambda conn, seen: conn.answer(500, b""))
+            until(lambda: w.state(a.address) == "down", 3)
 
 
 def test_short_form():

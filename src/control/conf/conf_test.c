@@ -120,7 +120,7 @@ static void the_shortest_file_has_all_defaults(void **state)
     assert_int_equal(pool->servers[1].port, 9002);
     assert_int_equal(pool->servers[1].weight, 1);
     assert_true(pool->check.is_enabled);
-    assert_false(pool->check.is_http);
+    assert_int_equal(pool->check.kind, CHECK_BY_CONNECT);
     assert_int_equal(pool->check.interval, 5000);
     assert_int_equal(pool->check.timeout, 2000);
     assert_int_equal(pool->check.jitter, 20);

@@ -71,7 +71,6 @@ struct draft_pool {
     struct pool spec;
     const struct node *key;
     const struct node *first_weight;
-    const struct node *timeout, *interval; /* of the check, where they are written */
 };
 
 struct draft {
@@ -94,6 +93,11 @@ extern const struct conf_form listeners_form, routes_form, pools_form;
 
 /* Shared by the tables (words.c). */
 extern const struct conf_form text_form, header_name_form;
+
+/* When all rows of `active` are read: which kind of check that is, and what they say
+ * together (C012, C040, W110). */
+void health_check_settle(struct reader *reader, const struct node *active,
+                         struct health_check *check);
 
 /* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
 bool name_check(struct reader *reader, const struct node *name);

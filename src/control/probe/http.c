@@ -1,12 +1,13 @@
 /*
- * The HTTP check: a GET, and a look at the status and, where the configuration asks for
- * words in the body, at its first 64 KiB in any framing. Without such words the head
- * decides and the body is not waited for. All that a server can make us read is bounded:
- * one head, as much again of interim answers, and the body's beginning.
+ * The HTTP check: a request, and a look at the status and, where the configuration asks
+ * for something in the body, at its first 64 KiB in any framing. Without such a wish the
+ * head decides and the body is not waited for. All that a server can make us read is
+ * bounded: one head, as much again of interim answers, and the body's beginning.
  */
 #include "control/probe/probe.h"
 
 #include "base/check.h"
+#include "control/probe/json_state.h"
 #include "proto/chunked.h"
 #include "proto/h1_read.h"
 #include "proto/h1_write.h"
@@ -25,29 +26,46 @@ struct http_answer {
     uint64_t left;  /* with FRAMING_LENGTH */
     size_t interim; /* bytes of 1xx heads */
     unsigned status;
+    bool has_bad_status;      /* and yet its body is read, for what it says */
     enum check_result result; /* once decided */
 };
 
 /* ---- asking ---- */
 
-static void http_compose(struct text *out, const struct probe_target *target)
+static bool names_itself(const struct check_request *request)
 {
-    const struct health_check *check = &target->check;
+    for (unsigned i = 0; i < request->header_count; i++)
+        if (name_find(request->headers[i].name) == NAME_USER_AGENT)
+            return true;
+    return false;
+}
+
+static void http_compose(struct text *out, const struct probe_question *question)
+{
+    const struct check_request *request = &question->check.request;
+    struct field *fields = calloc(request->header_count + 1, sizeof *fields);
     char memory[ADDR_TEXT_MOST];
-    struct field agent = {STR("User-Agent"), STR("weir/health"), NAME_USER_AGENT, false};
     struct head head = {
-        .fields = &agent,
-        .field_count = 1,
-        .method = HTTP_GET,
-        .method_text = STR("GET"),
-        .authority = check->host,
+        .fields = fields,
+        .method = method_find(request->method),
+        .method_text = request->method,
+        .authority = request->host,
     };
 
-    if (!head.authority.n && target->server->addr.family == ADDR_UNIX)
+    CHECK(fields != NULL);
+    if (!names_itself(request))
+        fields[head.field_count++] =
+            (struct field){STR("User-Agent"), STR("weir/health"), NAME_USER_AGENT, false};
+    for (unsigned i = 0; i < request->header_count; i++)
+        fields[head.field_count++] =
+            (struct field){request->headers[i].name, request->headers[i].value,
+                           (unsigned char)name_find(request->headers[i].name), false};
+    if (!head.authority.n && question->addr.family == ADDR_UNIX)
         head.authority = STR("localhost");
     else if (!head.authority.n)
-        head.authority = addr_print(&target->server->addr, memory, sizeof memory);
-    h1_write_request(out, &head, check->path, H1_CLOSE);
+        head.authority = addr_print(&question->addr, memory, sizeof memory);
+    h1_write_request(out, &head, request->path, H1_CLOSE);
+    free(fields);
 }
 
 /* ---- judging; each function says whether the verdict is clear ---- */
@@ -58,15 +76,24 @@ static bool decide(struct http_answer *answer, enum check_result result)
     return true;
 }
 
+/* Nothing but words in the body: they are looked for as it comes. */
+static bool only_words(const struct check_expect *expect)
+{
+    return expect->body.n && !expect->body_regex.n && !expect->json.field.n;
+}
+
 static bool judge_head(struct probe *probe, const struct head *head)
 {
-    const struct health_check *check = &probe->question->target.check;
+    const struct check_expect *expect = &probe->question->check.expect;
     struct http_answer *answer = probe->answer;
 
     answer->status = head->status;
-    if (!health_expects_status(check, head->status))
+    answer->has_bad_status =
+        !health_expects_status(&probe->question->check, head->status);
+    if (answer->has_bad_status &&
+        (!expect->json.field.n || head->framing == FRAMING_NONE))
         return decide(answer, CHECK_BAD_STATUS);
-    if (check->expect_body.n == 0)
+    if (!expect->body.n && !expect->body_regex.n && !expect->json.field.n)
         return decide(answer, CHECK_PASSED);
     answer->framing = head->framing;
     answer->left = head->content_length;
@@ -75,16 +102,49 @@ static bool judge_head(struct probe *probe, const struct head *head)
     return false;
 }
 
+static bool is_matched(const struct pattern *regex, str body)
+{
+    struct pattern_scratch scratch;
+    bool is_found;
+
+    pattern_scratch_init(&scratch);
+    is_found = pattern_match(regex, body, &scratch);
+    pattern_scratch_close(&scratch);
+    return is_found;
+}
+
+/* The body is whole, or as much of it is there as we look at. */
+static bool judge_body(struct probe *probe)
+{
+    const struct probe_question *question = probe->question;
+    const struct check_expect *expect = &question->check.expect;
+    struct http_answer *answer = probe->answer;
+    str body = {answer->body->bytes, answer->body->end};
+    bool is_well = true;
+
+    if (expect->json.field.n)
+        is_well = json_state_judge(&probe->outcome, &expect->json, body,
+                                   answer->has_bad_status);
+    if (answer->has_bad_status)
+        return decide(answer, CHECK_BAD_STATUS);
+    if (expect->body.n && str_find(body, expect->body) < 0)
+        return decide(answer, CHECK_BAD_BODY);
+    if (expect->body_regex.n && !is_matched(&question->regex, body))
+        return decide(answer, CHECK_NO_MATCH);
+    return decide(answer, is_well ? CHECK_PASSED : CHECK_BAD_JSON);
+}
+
 static bool take_head(struct probe *probe)
 {
     static const struct h1_limits limits = {.head_most = CHUNK_LARGE};
+    enum http_method asked = method_find(probe->question->check.request.method);
     struct http_answer *answer = probe->answer;
     struct field fields[FIELDS_MOST];
 
     while (answer->interim <= CHUNK_LARGE) {
         struct head head = {.fields = fields, .field_room = FIELDS_MOST};
         enum h1_verdict verdict = h1_read_response(
-            &answer->reader, chunk_bytes(answer->in), &limits, HTTP_GET, &head);
+            &answer->reader, chunk_bytes(answer->in), &limits, asked, &head);
 
         if (verdict == H1_MORE)
             return false;
@@ -102,17 +162,18 @@ static bool take_head(struct probe *probe)
 /* Looks for the words in what is new, and for those that began before it. */
 static bool take_payload(struct probe *probe, str piece)
 {
-    str words = probe->question->target.check.expect_body;
+    const struct check_expect *expect = &probe->question->check.expect;
     struct http_answer *answer = probe->answer;
     struct chunk *body = answer->body;
-    size_t before = body->end > words.n ? body->end - words.n : 0;
+    size_t before = body->end > expect->body.n ? body->end - expect->body.n : 0;
 
     piece = str_upto(piece, body->room - body->end);
     memcpy(body->bytes + body->end, piece.p, piece.n);
     body->end += (unsigned)piece.n;
-    if (str_find(str_from(chunk_bytes(body), before), words) >= 0)
+    if (only_words(expect) &&
+        str_find(str_from(chunk_bytes(body), before), expect->body) >= 0)
         return decide(answer, CHECK_PASSED);
-    return body->end == body->room && decide(answer, CHECK_BAD_BODY);
+    return body->end == body->room && judge_body(probe);
 }
 
 static bool take_chunks(struct probe *probe, str in)
@@ -130,7 +191,7 @@ static bool take_chunks(struct probe *probe, str in)
                 return true;
             break;
         case CHUNKED_DONE:
-            return decide(answer, CHECK_BAD_BODY);
+            return judge_body(probe);
         case CHUNKED_BAD:
             return decide(answer, CHECK_INVALID);
         }
@@ -159,7 +220,7 @@ static bool take_body(struct probe *probe)
     case FRAMING_CLOSE:
         return in.n && take_payload(probe, in);
     }
-    return decide(answer, CHECK_BAD_BODY);
+    return judge_body(probe);
 }
 
 static bool take(struct probe *probe)
@@ -199,11 +260,15 @@ static bool make_room(struct probe *probe)
 }
 
 /* The stream is over before the verdict was clear. */
-static enum check_result result_of_end(const struct http_answer *answer, enum err e)
+static enum check_result result_of_end(struct probe *probe, enum err e)
 {
-    if (answer->body && answer->framing == FRAMING_CLOSE && e == ERR_EOF)
-        return CHECK_BAD_BODY;
-    return CHECK_CLOSED;
+    struct http_answer *answer = probe->answer;
+
+    if (answer->body && answer->framing == FRAMING_CLOSE && e == ERR_EOF) {
+        judge_body(probe);
+        return answer->result;
+    }
+    return answer->has_bad_status ? CHECK_BAD_STATUS : CHECK_CLOSED;
 }
 
 static enum err read_some(struct probe *probe)
@@ -248,7 +313,7 @@ static void http_proceed(struct probe *probe)
     if (e == ERR_TOO_LARGE)
         probe_finish(probe, CHECK_INVALID, 0);
     else if (e != ERR_AGAIN)
-        probe_finish(probe, result_of_end(answer, e), answer->status);
+        probe_finish(probe, result_of_end(probe, e), answer->status);
 }
 
 static void http_drop(struct probe *probe)

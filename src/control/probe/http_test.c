@@ -16,6 +16,10 @@ static void finished(struct probe *probe, const struct check_outcome *how)
     outcome = *how;
 }
 
+/* What the checks of some tests ask for besides. */
+static str method = {"GET", 3}, expect_regex;
+static struct check_json expect_json;
+
 static const struct status_range expected[] = {{200, 299}, {401, 401}};
 
 /* Runs the loop until nothing stirs any more. */
@@ -35,11 +39,13 @@ static void trial_begin(struct trial *trial, str expect_body, uint32_t timeout)
     struct probe_target target = {
         .server = &server.live,
         .check = {.is_enabled = true,
-                  .is_http = true,
-                  .path = STR("/"),
-                  .expect_status = expected,
-                  .expect_status_count = array_len(expected),
-                  .expect_body = expect_body,
+                  .kind = CHECK_BY_HTTP,
+                  .request = {.method = method, .path = STR("/")},
+                  .expect = {.status = expected,
+                             .status_count = array_len(expected),
+                             .body = expect_body,
+                             .body_regex = expect_regex,
+                             .json = expect_json},
                   .interval = 5000,
                   .timeout = timeout},
     };
@@ -321,6 +327,70 @@ static void test_garbage(void **state)
     assert_int_equal(engine.large.in_use, 0);
 }
 
+static const str good[] = {STR("ok")};
+
+struct wish_case {
+    const char *words, *regex, *field;
+    str answer;
+    enum check_result result;
+    const char *told;
+};
+
+#define SAYS(body) STR(HEAD "\r\n" body)
+#define JSON_DOWN "{\"status\":\"no\",\"checks\":{\"db\":\"down\"}}"
+
+/* More than words asked of a body: all must hold, and what it says is told. */
+static const struct wish_case wishes[] = {
+    {"", "^o.$", "", SAYS("ok"), CHECK_PASSED, ""},
+    {"", "^o$", "", SAYS("ok"), CHECK_NO_MATCH, ""},
+    {"", "well", "", STR(CHUNKS "4\r\nalwe\r\n2\r\nll\r\n0\r\n\r\n"), CHECK_PASSED, ""},
+    {"", "well", "", STR(HEAD "Content-Length: 4\r\n\r\nweIl"), CHECK_NO_MATCH, ""},
+    {"", "well", "", STR(HEAD "Content-Length: 9\r\n\r\nwell"), CHECK_CLOSED, ""},
+    {"", "(a+)+$", "", SAYS("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"),
+     CHECK_NO_MATCH, ""},
+    {"a", "b", "", SAYS("ab"), CHECK_PASSED, ""},
+    {"a", "b", "", SAYS("b"), CHECK_BAD_BODY, ""},
+    {"a", "b", "", SAYS("a"), CHECK_NO_MATCH, ""},
+    {"", "", "status", SAYS("{\"status\": \"ok\"}"), CHECK_PASSED, ""},
+    {"", "", "status", SAYS(JSON_DOWN), CHECK_BAD_JSON, "status is 'no' (db: down)"},
+    {"x", "", "status", SAYS("{\"status\": \"ok\"}"), CHECK_BAD_BODY, ""},
+    {"", "", "status", STR("HTTP/1.1 503 X\r\n\r\n" JSON_DOWN), CHECK_BAD_STATUS,
+     "db: down"},
+    {"", "", "status", STR("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"),
+     CHECK_BAD_STATUS, ""},
+    {"", "", "status", STR("HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\n{"),
+     CHECK_BAD_STATUS, ""},
+    {"", "", "status", STR("HTTP/1.1 204 X\r\n\r\n"), CHECK_BAD_JSON,
+     "the body is empty"},
+};
+
+static void test_wishes(void **state)
+{
+    for (unsigned i = 0; i < array_len(wishes); i++) {
+        const struct wish_case *wish = &wishes[i];
+
+        expect_regex = str_of(wish->regex);
+        expect_json = (struct check_json){
+            .field = str_of(wish->field), .equals = good, .equal_count = 1};
+        for (size_t cut = 0; cut < wish->answer.n; cut++)
+            if (judged(wish->answer, str_of(wish->words), cut) != wish->result ||
+                !str_eq((str){outcome.detail, outcome.detail_length}, str_of(wish->told)))
+                fail_msg("wish %u cut at %zu: %d, '%.*s'", i, cut, outcome.result,
+                         (int)outcome.detail_length, outcome.detail);
+    }
+    expect_regex = STR_NONE;
+    expect_json = (struct check_json){0};
+}
+
+/* The answer to HEAD has a length and no body. */
+static void test_head(void **state)
+{
+    method = STR("HEAD");
+    assert_int_equal(judged(STR(HEAD "Content-Length: 9\r\n\r\n"), STR_NONE, 0),
+                     CHECK_PASSED);
+    method = STR("GET");
+}
+
 static int begin(void **state)
 {
     test_server_open(&server);
@@ -341,7 +411,8 @@ int main(void)
         cmocka_unit_test(test_silence),   cmocka_unit_test(test_trickle),
         cmocka_unit_test(test_reset),     cmocka_unit_test(test_floods),
         cmocka_unit_test(test_far_words), cmocka_unit_test(test_large_heads),
-        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_garbage),   cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_head),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -6,79 +6,9 @@
 #include "control/probe/probe.h"
 
 #include "base/check.h"
-#include "proto/proxy_header.h"
-
-#include <stdlib.h>
+#include "control/conf/utf8.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-
-/* ---- questions ---- */
-
-static str keep(char **at, str s)
-{
-    str kept = {*at, s.n};
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return kept;
-}
-
-enum { REQUEST_FRAME = 512 }; /* all of a request but what the check itself says */
-
-struct probe_question *probe_question_new(const struct probe_target *target)
-{
-    const struct health_check *check = &target->check;
-    size_t ranges = check->expect_status_count * sizeof *check->expect_status;
-    size_t words = check->path.n + check->host.n + check->expect_body.n;
-    size_t room = PROXY_HEADER_MOST + REQUEST_FRAME + check->path.n + check->host.n;
-    struct probe_question *question = malloc(sizeof *question + ranges + words + room);
-    struct health_check *kept;
-    struct text request;
-    char *at;
-
-    CHECK(question != NULL);
-    at = (char *)(question + 1);
-    *question = (struct probe_question){.target = *target};
-    kept = &question->target.check;
-    if (ranges)
-        memcpy(at, check->expect_status, ranges);
-    kept->expect_status = (const void *)at;
-    at += ranges;
-    kept->path = keep(&at, check->path);
-    kept->host = keep(&at, check->host);
-    kept->expect_body = keep(&at, check->expect_body);
-    question->kind = check->is_http ? &probe_http : &probe_tcp;
-    request = text_in(at, room);
-    if (target->proxy_protocol == PROXY_PROTOCOL_V2)
-        proxy_header_write_local(&request);
-    if (question->kind->compose)
-        question->kind->compose(&request, &question->target);
-    CHECK(!request.overflow);
-    question->request = text_str(&request);
-    return question;
-}
-
-static bool ranges_eq(const struct health_check *a, const struct health_check *b)
-{
-    if (a->expect_status_count != b->expect_status_count)
-        return false;
-    for (unsigned i = 0; i < a->expect_status_count; i++)
-        if (a->expect_status[i].from != b->expect_status[i].from ||
-            a->expect_status[i].to != b->expect_status[i].to)
-            return false;
-    return true;
-}
-
-bool probe_question_eq(const struct probe_question *a, const struct probe_question *b)
-{
-    const struct health_check *one = &a->target.check, *two = &b->target.check;
-
-    return a->kind == b->kind && str_eq(a->request, b->request) &&
-           one->is_enabled == two->is_enabled && ranges_eq(one, two) &&
-           str_eq(one->expect_body, two->expect_body) && one->interval == two->interval &&
-           one->timeout == two->timeout && one->jitter == two->jitter;
-}
 
 /* ---- checks ---- */
 
@@ -92,24 +22,51 @@ static void end_check(struct probe *probe)
     probe->is_running = false;
 }
 
-static void finish(struct probe *probe, struct check_outcome outcome)
+static void finish(struct probe *probe, enum check_result result)
 {
     uint64_t now = probe->engine->loop.now;
 
+    probe->outcome.result = result;
     if (now > probe->begun)
-        outcome.duration_ms = (uint32_t)((now - probe->begun) / NS_PER_MS);
+        probe->outcome.duration_ms = (uint32_t)((now - probe->begun) / NS_PER_MS);
     end_check(probe);
-    probe->finished(probe, &outcome);
+    probe->finished(probe, &probe->outcome);
 }
 
 void probe_finish(struct probe *probe, enum check_result result, unsigned status)
 {
-    finish(probe, (struct check_outcome){.result = result, .status = status});
+    probe->outcome.status = status;
+    finish(probe, result);
 }
 
 static void finish_connect(struct probe *probe, enum err error)
 {
-    finish(probe, (struct check_outcome){.result = CHECK_CONNECT_FAILED, .error = error});
+    probe->outcome.error = error;
+    finish(probe, CHECK_CONNECT_FAILED);
+}
+
+/* No control bytes, no wrong UTF-8, no blanks in a row; as much as there is room for. */
+void outcome_tell(struct check_outcome *outcome, str words)
+{
+    struct text text = text_in(outcome->detail, CHECK_DETAIL_MOST);
+    bool wants_blank = false;
+
+    while (words.n && !text.overflow) {
+        size_t n = utf8_size(words);
+        str c = str_upto(words, n ? n : 1);
+        bool is_blank = n == 1 && ((unsigned char)c.p[0] <= ' ' || c.p[0] == 0x7f);
+
+        words = str_from(words, c.n);
+        if (is_blank) {
+            wants_blank = text.n > 0;
+            continue;
+        }
+        if (wants_blank)
+            text_char(&text, ' ');
+        wants_blank = false;
+        text_add(&text, n && !utf8_is_unseen(c) ? c : STR("?"));
+    }
+    outcome->detail_length = (uint32_t)text.n;
 }
 
 static void deadline_passed(struct timer *timer)
@@ -138,8 +95,7 @@ static bool is_connected(struct probe *probe)
 
     if (e == ERR_AGAIN)
         return false;
-    if (!e && was_connecting &&
-        is_own_echo(&probe->conn, &probe->question->target.server->addr))
+    if (!e && was_connecting && is_own_echo(&probe->conn, &probe->question->addr))
         e = ERR_REFUSED;
     if (e)
         finish_connect(probe, e);
@@ -149,9 +105,8 @@ static bool is_connected(struct probe *probe)
 /* False: the kernel takes no more just now, or the check is over. */
 static bool is_sent(struct probe *probe)
 {
-    while (probe->sent < probe->question->request.n) {
-        str rest = str_from(probe->question->request, probe->sent);
-        struct iovec part = {(char *)rest.p, rest.n};
+    while (probe->unsent.n) {
+        struct iovec part = {(char *)probe->unsent.p, probe->unsent.n};
         size_t n = 0;
         enum err e = conn_send(&probe->conn, &part, 1, false, &n);
 
@@ -161,7 +116,7 @@ static bool is_sent(struct probe *probe)
             probe_finish(probe, CHECK_CLOSED, 0);
             return false;
         }
-        probe->sent += n;
+        probe->unsent = str_from(probe->unsent, n);
     }
     return true;
 }
@@ -176,19 +131,20 @@ static void go_on(struct conn *conn)
 
 enum err probe_begin(struct probe *probe)
 {
-    const struct probe_target *target = &probe->question->target;
+    const struct probe_question *question = probe->question;
     struct loop *loop = &probe->engine->loop;
     enum err e;
 
     CHECK(!probe->is_running);
     probe->begun = sys_now();
-    probe->sent = 0;
-    e = conn_dial(&probe->conn, probe->engine, &target->server->addr, go_on);
+    probe->unsent = question->request;
+    probe->outcome = (struct check_outcome){0};
+    e = conn_dial(&probe->conn, probe->engine, &question->addr, go_on);
     if (e == ERR_NO_FDS || e == ERR_NO_MEMORY)
         return e;
     probe->is_running = true;
     timer_set(&loop->timers, &probe->deadline,
-              probe->begun + target->check.timeout * NS_PER_MS);
+              probe->begun + question->check.timeout * NS_PER_MS);
     if (e)
         finish_connect(probe, e);
     else
@@ -215,5 +171,6 @@ void probe_init(struct probe *probe, struct engine *engine,
 void probe_close(struct probe *probe)
 {
     probe_abandon(probe);
-    free(probe->question);
+    probe_question_free(probe->question);
+    probe->question = NULL;
 }

@@ -7,17 +7,19 @@
 #ifndef CONTROL_PROBE_PROBE_H
 #define CONTROL_PROBE_PROBE_H
 
+#include "base/pattern.h"
 #include "base/text.h"
 #include "control/probe/prober.h"
 #include "net/conn.h"
 
 struct probe;
+struct probe_question;
 
 struct probe_kind {
     const char *name;
 
     /* Appends what is sent as soon as the connection stands; NULL: nothing. */
-    void (*compose)(struct text *out, const struct probe_target *target);
+    void (*compose)(struct text *out, const struct probe_question *question);
 
     /* That was sent, or something may have come: reads on, and calls probe_finish when
      * the verdict is clear. */
@@ -29,15 +31,25 @@ struct probe_kind {
 
 extern const struct probe_kind probe_tcp, probe_http;
 
-/* What to ask of a server; one block of memory, freed with free(). */
+/* What to ask of a server. All that it points to is its own. */
 struct probe_question {
-    struct probe_target target; /* its strings and lists lie behind */
+    struct arena arena;
     const struct probe_kind *kind;
+    struct health_check check;
+    struct addr addr;     /* whom to ask: the server, at the check's port */
+    struct pattern regex; /* compiled, where check.expect.body_regex says one */
     str request; /* to send; begins with a PROXY header where the server wants one */
+    str key;     /* two questions are the same when their keys are */
 };
 
 struct probe_question *probe_question_new(const struct probe_target *target);
-bool probe_question_eq(const struct probe_question *a, const struct probe_question *b);
+void probe_question_free(struct probe_question *question);
+
+static inline bool probe_question_eq(const struct probe_question *a,
+                                     const struct probe_question *b)
+{
+    return str_eq(a->key, b->key);
+}
 
 typedef void probe_fn(struct probe *probe, const struct check_outcome *outcome);
 
@@ -48,9 +60,10 @@ struct probe {
     bool is_running;
     struct conn conn;
     struct timer deadline;
-    uint64_t begun; /* monotonic ns */
-    size_t sent;    /* of question->request */
-    void *answer;   /* the kind's, while a check runs */
+    uint64_t begun;               /* monotonic ns */
+    str unsent;                   /* of what is to be sent before the kind proceeds */
+    void *answer;                 /* the kind's, while a check runs */
+    struct check_outcome outcome; /* in the making */
 };
 
 /* Takes the question over. */
@@ -67,6 +80,9 @@ MUST_CHECK enum err probe_begin(struct probe *probe);
 
 /* Ends a running check without a word; harmless when none runs. */
 void probe_abandon(struct probe *probe);
+
+/* For kinds: what the server said of it, any bytes; shown to people beside the verdict. */
+void outcome_tell(struct check_outcome *outcome, str words);
 
 /* For kinds: the verdict. The probe may be gone when this returns. */
 void probe_finish(struct probe *probe, enum check_result result, unsigned status);

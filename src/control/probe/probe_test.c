@@ -30,10 +30,9 @@ static struct health_check check_of(bool is_http, uint32_t timeout)
 {
     return (struct health_check){
         .is_enabled = true,
-        .is_http = is_http,
-        .path = STR("/healthz"),
-        .expect_status = &ok_range,
-        .expect_status_count = 1,
+        .kind = is_http ? CHECK_BY_HTTP : CHECK_BY_CONNECT,
+        .request = {.method = STR("GET"), .path = STR("/healthz")},
+        .expect = {.status = &ok_range, .status_count = 1},
         .interval = 5000,
         .timeout = timeout,
         .unhealthy_after = 3,
@@ -170,6 +169,8 @@ static void test_own_echo(void **state)
 
 static void test_what_is_asked(void **state)
 {
+    static const struct check_header headers[] = {{STR("X-Who"), STR("weir")},
+                                                  {STR("user-agent"), STR("me")}};
     static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
     struct health_check check = check_of(true, 2000);
     struct server_live live = {0};
@@ -183,18 +184,33 @@ static void test_what_is_asked(void **state)
                                               "Host: 192.0.2.7:8080\r\n"
                                               "User-Agent: weir/health\r\n"
                                               "Connection: close\r\n\r\n")));
-    free(question);
-    target.check.host = STR("shop.example.com");
+    probe_question_free(question);
+    target.check.request.host = STR("shop.example.com");
     target.proxy_protocol = PROXY_PROTOCOL_V2;
     question = probe_question_new(&target);
     assert_true(
         str_starts(question->request, (str){local, sizeof local - 1})); /* 16 bytes */
     assert_true(str_find(question->request, STR("\r\nHost: shop.example.com\r\n")) > 0);
-    free(question);
-    target.check.is_http = false;
+    probe_question_free(question);
+    target.check.kind = CHECK_BY_CONNECT;
     question = probe_question_new(&target);
     assert_true(str_eq(question->request, (str){local, sizeof local - 1}));
-    free(question);
+    probe_question_free(question);
+    target.check = check;
+    target.check.port = 81;
+    target.check.request.method = STR("POST");
+    target.check.request.headers = headers;
+    target.check.request.header_count = array_len(headers);
+    target.proxy_protocol = PROXY_PROTOCOL_OFF;
+    question = probe_question_new(&target);
+    assert_true(str_eq(question->request, STR("POST /healthz HTTP/1.1\r\n"
+                                              "Host: 192.0.2.7:81\r\n"
+                                              "X-Who: weir\r\n"
+                                              "user-agent: me\r\n"
+                                              "Content-Length: 0\r\n"
+                                              "Connection: close\r\n\r\n")));
+    assert_int_equal(question->addr.port, 81);
+    probe_question_free(question);
 }
 
 static void test_proxy_header_before_a_tcp_check(void **state)
@@ -217,45 +233,79 @@ static void test_proxy_header_before_a_tcp_check(void **state)
     test_server_close(&server);
 }
 
+/* What servers say is shown to people, on terminals too. */
+static void test_words_are_made_harmless(void **state)
+{
+    static const struct {
+        const char *words, *told;
+    } cases[] = {
+        {"", ""},
+        {" plain  words\r\n", "plain words"},
+        {"\x1b[31mred\x7f\x80", "[31mred ?"},
+        {"\xc3\xa4\xc2\x85\xc3", "\xc3\xa4??"},
+    };
+    struct check_outcome outcome;
+    char many[400];
+
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        outcome_tell(&outcome, str_of(cases[i].words));
+        assert_int_equal(outcome.detail_length, strlen(cases[i].told));
+        assert_memory_equal(outcome.detail, cases[i].told, outcome.detail_length);
+    }
+    for (unsigned i = 0; i < sizeof many; i += 2)
+        memcpy(many + i, "\xc3\xa4", 2);
+    outcome_tell(&outcome, (str){many, sizeof many});
+    assert_int_equal(outcome.detail_length, CHECK_DETAIL_MOST);
+}
+
 static void test_equal_questions(void **state)
 {
     static const struct status_range two[] = {{200, 299}, {401, 401}};
-    struct server_live live = {0};
+    struct server_live live = {0}, same = {0};
     struct probe_target target = {&live, check_of(true, 2000), PROXY_PROTOCOL_OFF};
     struct probe_question *first, *second;
 
     assert_int_equal(addr_parse_ip(STR("192.0.2.7"), &live.addr), ERR_OK);
+    same.addr = live.addr;
     first = probe_question_new(&target);
 #define SAME(change, is_same)                                             \
     do {                                                                  \
         struct probe_target other = target;                               \
         struct health_check *check = &other.check;                        \
         change;                                                           \
-        check->expect_body.p = check->expect_body.n ? strdup("abc") : ""; \
+        check->expect.body.p = check->expect.body.n ? strdup("abc") : ""; \
         second = probe_question_new(&other);                              \
-        if (check->expect_body.n)                                         \
-            free((char *)check->expect_body.p);                           \
+        if (check->expect.body.n)                                         \
+            free((char *)check->expect.body.p);                           \
         assert_int_equal(probe_question_eq(first, second), is_same);      \
-        free(second);                                                     \
+        probe_question_free(second);                                      \
     } while (0)
-    SAME(check->unhealthy_after = 9, true); /* not ours to know */
-    SAME(check->path = STR("/other"), false);
-    SAME(check->host = STR("other"), false);
+    SAME(check->unhealthy_after = 9, false); /* it says how long there is doubt */
+    SAME(check->fast_interval = 9, false);
+    SAME(check->max_interval = 9, false);
+    SAME(check->port = 9, false);
+    SAME(check->request.method = STR("HEAD"), false);
+    SAME(check->expect.body_regex = STR("x"), false);
+    SAME(check->expect.json.field = STR("x"), false);
+    SAME(check->expect.json.reason = STR("x"), false);
+    SAME(other.server = &same, true); /* who asks does not matter */
+    SAME(check->request.path = STR("/other"), false);
+    SAME(check->request.host = STR("other"), false);
     SAME(check->interval = 1, false);
     SAME(check->timeout = 1, false);
     SAME(check->jitter = 0, false);
-    SAME(check->is_http = false, false);
-    SAME(check->expect_status_count = 0, false);
-    SAME(check->expect_status = two, true);
-    SAME((check->expect_status = two, check->expect_status_count = 2), false);
-    SAME(check->expect_status = &two[1], false);
-    SAME(check->expect_body.n = 3, false);
+    SAME(check->kind = CHECK_BY_CONNECT, false);
+    SAME(check->expect.status_count = 0, false);
+    SAME(check->expect.status = two, true);
+    SAME((check->expect.status = two, check->expect.status_count = 2), false);
+    SAME(check->expect.status = &two[1], false);
+    SAME(check->expect.body.n = 3, false);
     SAME(other.proxy_protocol = PROXY_PROTOCOL_V2, false);
-    free(first);
-    target.check.expect_body = STR("abc");
+    probe_question_free(first);
+    target.check.expect.body = STR("abc");
     first = probe_question_new(&target);
-    SAME(check->expect_body.n = 3, true); /* the same words at another place */
-    free(first);
+    SAME(check->expect.body.n = 3, true); /* the same words at another place */
+    probe_question_free(first);
 }
 
 static void test_no_descriptor_left(void **state)
@@ -334,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_own_echo),
         cmocka_unit_test(test_what_is_asked),
         cmocka_unit_test(test_proxy_header_before_a_tcp_check),
+        cmocka_unit_test(test_words_are_made_harmless),
         cmocka_unit_test(test_equal_questions),
         cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_abandoned),

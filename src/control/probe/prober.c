@@ -1,21 +1,25 @@
 /*
- * The timetable of checks. Each server has a timer for its next check; when it comes up
- * the server joins a line, from which as many are checked at once as the limit of open
- * files allows without taking descriptors from the traffic. Usually nobody waits there.
- * A check that we had no descriptor for is no verdict: it is made a little later.
+ * The timetable of checks. What is to be asked of an address stands there once, however
+ * many servers of however many pools wish to hear the answer (they are its listeners).
+ * Each has a timer for its next check; when it comes up it joins a line, from which as
+ * many are made at once as the limit of open files allows without taking descriptors from
+ * the traffic, and no more than a few at one instant. A check that we had no descriptor
+ * for is no verdict: it is made a little later.
  */
 #include "control/probe/prober.h"
 
 #include "base/check.h"
 #include "base/map.h"
 #include "control/probe/probe.h"
+#include "guard/rhythm.h"
 
 #include <stdlib.h>
 
 enum {
     SHARE_OF_FILES = 20, /* checks at once: one for so many files we may open */
     AT_ONCE_LEAST = 4,
-    STARTS_A_TURN = 128,  /* so that answers are read in between */
+    STARTS_A_TICK = 64,   /* so that answers are read in between, and loads are spread */
+    TICK = 5,             /* ms */
     SHORTAGE_RETRY = 500, /* ms, and as much again by chance */
 };
 
@@ -28,22 +32,31 @@ struct prober {
     struct mailbox *home;
     mail_fn *report;
     void *owner;
-    struct map watched; /* server_live's address -> struct watched */
-    struct list all;    /* the same in an order that no address decides */
-    struct list line;   /* those whose time has come */
+    struct map by_question; /* question->key -> struct watched */
+    struct map by_server;   /* server_live's address -> struct listening */
+    struct list all;        /* struct watched, in an order that no address decides */
+    struct list line;       /* those whose time has come */
     struct deferred serve_line;
-    unsigned running, at_once;
+    struct timer tick;
+    unsigned running, at_once, begun_this_tick;
 };
 
-/* A server on the timetable. */
+/* A question on the timetable. */
 struct watched {
     struct list node; /* prober->all */
     struct prober *prober;
-    struct server_live *server; /* the map's key */
+    struct list listeners; /* struct listening; never empty */
     struct probe probe;
+    struct rhythm rhythm;
     struct timer next;
     struct list in_line;
-    bool is_due; /* its time came while the last check still ran */
+};
+
+/* A server that waits for the outcomes of a question. */
+struct listening {
+    struct list node; /* watched->listeners */
+    struct watched *watched;
+    struct server_live *server; /* the map's key */
 };
 
 /* Mail to the prober. */
@@ -88,39 +101,44 @@ static void join_line(struct watched *watched)
 {
     struct prober *prober = watched->prober;
 
-    watched->is_due = false;
-    if (!list_is_empty(&watched->in_line))
-        return;
+    timer_remove(&prober->engine.loop.timers, &watched->next);
+    if (watched->probe.is_running || !list_is_empty(&watched->in_line))
+        return; /* never two at once */
     list_add(&prober->line, &watched->in_line);
     loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
 static void time_came(struct timer *next)
 {
-    struct watched *watched = container_of(next, struct watched, next);
-
-    if (watched->probe.is_running)
-        watched->is_due = true; /* never two at once */
-    else
-        join_line(watched);
+    join_line(container_of(next, struct watched, next));
 }
 
-static void set_next(struct watched *watched, uint64_t ms)
+static void set_next(struct watched *watched, uint64_t due)
 {
-    struct prober *prober = watched->prober;
+    struct loop *loop = &watched->prober->engine.loop;
 
-    timer_set(&prober->engine.loop.timers, &watched->next, in_ms(prober, ms));
+    if (due <= loop->now)
+        join_line(watched);
+    else
+        timer_set(&loop->timers, &watched->next, due);
 }
 
 static void check_finished(struct probe *probe, const struct check_outcome *outcome)
 {
     struct watched *watched = container_of(probe, struct watched, probe);
     struct prober *prober = watched->prober;
+    const struct health_check *check = &probe->question->check;
 
     prober->running--;
-    send_report(prober, watched->server, outcome);
-    if (watched->is_due)
-        join_line(watched);
+    rhythm_note(&watched->rhythm, check, outcome->result == CHECK_PASSED);
+    list_each(node, &watched->listeners) {
+        struct listening *listening = list_entry(node, struct listening, node);
+
+        send_report(prober, listening->server, outcome);
+    }
+    set_next(watched,
+             probe->begun +
+                 rhythm_next(&watched->rhythm, check, &prober->engine.rand) * NS_PER_MS);
     if (!list_is_empty(&prober->line))
         loop_defer(&prober->engine.loop, &prober->serve_line);
 }
@@ -128,15 +146,24 @@ static void check_finished(struct probe *probe, const struct check_outcome *outc
 static void begin_check(struct watched *watched)
 {
     struct prober *prober = watched->prober;
-    struct rand *rand = &prober->engine.rand;
-    const struct health_check *check = &watched->probe.question->target.check;
 
-    set_next(watched, health_next_check(check, rand));
     prober->running++;
+    prober->begun_this_tick++;
     if (probe_begin(&watched->probe) == ERR_OK)
         return;
     prober->running--;
-    set_next(watched, SHORTAGE_RETRY + rand_below(rand, SHORTAGE_RETRY));
+    set_next(watched, in_ms(prober, SHORTAGE_RETRY + rand_below(&prober->engine.rand,
+                                                                SHORTAGE_RETRY)));
+}
+
+/* The next tick clears the count of this one; without work there are no ticks. */
+static void tick_came(struct timer *tick)
+{
+    struct prober *prober = container_of(tick, struct prober, tick);
+
+    prober->begun_this_tick = 0;
+    if (!list_is_empty(&prober->line))
+        loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
 static void serve_line(struct deferred *deferred)
@@ -144,19 +171,16 @@ static void serve_line(struct deferred *deferred)
     struct prober *prober = container_of(deferred, struct prober, serve_line);
     struct list *node;
 
-    for (unsigned i = 0; i < STARTS_A_TURN && prober->running < prober->at_once; i++) {
-        node = list_take(&prober->line);
-        if (!node)
-            return;
+    while (prober->begun_this_tick < STARTS_A_TICK && prober->running < prober->at_once &&
+           (node = list_take(&prober->line)))
         begin_check(list_entry(node, struct watched, in_line));
-    }
-    if (prober->running < prober->at_once && !list_is_empty(&prober->line))
-        loop_defer(&prober->engine.loop, &prober->serve_line);
+    if (prober->begun_this_tick && prober->tick.due == TIMER_NEVER)
+        timer_set(&prober->engine.loop.timers, &prober->tick, in_ms(prober, TICK));
 }
 
-/* ---- orders ---- */
+/* ---- who is watched, and by whom ---- */
 
-static void leave_timetable(struct watched *watched)
+static void watched_free(struct watched *watched)
 {
     struct prober *prober = watched->prober;
 
@@ -165,59 +189,74 @@ static void leave_timetable(struct watched *watched)
     probe_abandon(&watched->probe);
     timer_remove(&prober->engine.loop.timers, &watched->next);
     list_remove(&watched->in_line);
+    list_remove(&watched->node);
+    map_remove(&prober->by_question, watched->probe.question->key);
+    probe_close(&watched->probe);
+    free(watched);
     if (!list_is_empty(&prober->line))
         loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
-static void watched_free(struct watched *watched)
+/* Takes the question over. */
+static struct watched *watched_of(struct prober *prober, struct probe_question *question)
 {
-    list_remove(&watched->node);
-    leave_timetable(watched);
-    probe_close(&watched->probe);
-    free(watched);
-}
+    struct watched *watched = map_get(&prober->by_question, question->key);
 
-static struct watched *watched_new(struct prober *prober, struct server_live *server,
-                                   struct probe_question *question)
-{
-    struct watched *watched = calloc(1, sizeof *watched);
-
+    if (watched) {
+        probe_question_free(question);
+        return watched;
+    }
+    watched = calloc(1, sizeof *watched);
     CHECK(watched != NULL);
     watched->prober = prober;
-    watched->server = server;
+    list_init(&watched->listeners);
     probe_init(&watched->probe, &prober->engine, question, check_finished);
     timer_init(&watched->next, time_came);
     list_init(&watched->in_line);
     list_add(&prober->all, &watched->node);
-    map_put(&prober->watched, key_of(&watched->server), watched);
+    map_put(&prober->by_question, question->key, watched);
     return watched;
+}
+
+static void leave(struct listening *listening)
+{
+    struct watched *watched = listening->watched;
+
+    list_remove(&listening->node);
+    if (list_is_empty(&watched->listeners))
+        watched_free(watched);
 }
 
 static void take_question(struct prober *prober, struct server_live *server,
                           struct probe_question *question)
 {
-    struct watched *watched = map_get(&prober->watched, key_of(&server));
+    struct listening *listening = map_get(&prober->by_server, key_of(&server));
 
-    if (watched && probe_question_eq(watched->probe.question, question)) {
-        free(question);
+    if (listening && probe_question_eq(listening->watched->probe.question, question)) {
+        probe_question_free(question);
         return;
     }
-    if (watched) {
-        leave_timetable(watched);
-        free(watched->probe.question);
-        watched->probe.question = question;
+    if (listening) {
+        leave(listening);
     } else {
-        watched = watched_new(prober, server, question);
+        listening = calloc(1, sizeof *listening);
+        CHECK(listening != NULL);
+        listening->server = server;
+        list_init(&listening->node);
+        map_put(&prober->by_server, key_of(&listening->server), listening);
     }
-    join_line(watched);
+    listening->watched = watched_of(prober, question);
+    list_add(&listening->watched->listeners, &listening->node);
+    join_line(listening->watched); /* who is new hears at once */
 }
 
 static void forget(struct prober *prober, struct server_live *server)
 {
-    struct watched *watched = map_remove(&prober->watched, key_of(&server));
+    struct listening *listening = map_remove(&prober->by_server, key_of(&server));
 
-    if (watched)
-        watched_free(watched);
+    if (listening)
+        leave(listening);
+    free(listening);
     send_report(prober, server, NULL);
 }
 
@@ -227,7 +266,7 @@ static void open_order(struct mail *mail)
     struct prober *prober = order->prober;
 
     if (prober->is_stopping) {
-        free(order->question);
+        probe_question_free(order->question);
     } else if (order->kind == ORDER_WATCH) {
         take_question(prober, order->server, order->question);
     } else if (order->kind == ORDER_FORGET) {
@@ -291,7 +330,9 @@ enum err prober_new(struct prober **out, struct mailbox *home, mail_fn *report,
     if (prober->at_once < AT_ONCE_LEAST)
         prober->at_once = AT_ONCE_LEAST;
     sys_random(seed, sizeof seed);
-    map_init(&prober->watched, seed);
+    map_init(&prober->by_question, seed);
+    map_init(&prober->by_server, seed);
+    timer_init(&prober->tick, tick_came);
     list_init(&prober->all);
     list_init(&prober->line);
     deferred_init(&prober->serve_line, serve_line);
@@ -307,6 +348,16 @@ enum err prober_start(struct prober *prober)
     return e;
 }
 
+/* A question with all who listen to it. */
+static void free_watching(struct watched *watched)
+{
+    list_each_safe(node, &watched->listeners) {
+        free(list_entry(node, struct listening, node));
+    }
+    list_init(&watched->listeners);
+    watched_free(watched);
+}
+
 void prober_stop(struct prober *prober)
 {
     struct loop *loop = &prober->engine.loop;
@@ -317,9 +368,12 @@ void prober_stop(struct prober *prober)
     }
     prober->is_stopping = true;
     mailbox_open(&loop->mailbox); /* what came too late */
-    list_each_safe(node, &prober->all)
-        watched_free(list_entry(node, struct watched, node));
-    map_close(&prober->watched);
+    list_each_safe(node, &prober->all) {
+        free_watching(list_entry(node, struct watched, node));
+    }
+    map_close(&prober->by_question);
+    map_close(&prober->by_server);
+    timer_remove(&loop->timers, &prober->tick);
     deferred_cancel(&prober->serve_line);
     engine_close(&prober->engine);
     free(prober);

@@ -1,6 +1,7 @@
 /*
  * The thread that asks servers how they are: all concurrently, never more than one check
- * outstanding at a server, spread by jitter. It has an engine of its own, because
+ * outstanding at a server, spread by jitter; servers of several pools that have the same
+ * address and the same check are asked once. It has an engine of its own, because
  * thousands of checks a second must not wait for a configuration build. It decides
  * nothing: outcomes go to the steward by mail, who keeps the state (guard/health).
  */

@@ -54,10 +54,9 @@ static struct probe_target target_of(struct test_server *server, bool is_http)
     return (struct probe_target){
         .server = &server->live,
         .check = {.is_enabled = true,
-                  .is_http = is_http,
-                  .path = STR("/healthz"),
-                  .expect_status = &ok_range,
-                  .expect_status_count = 1,
+                  .kind = is_http ? CHECK_BY_HTTP : CHECK_BY_CONNECT,
+                  .request = {.method = STR("GET"), .path = STR("/healthz")},
+                  .expect = {.status = &ok_range, .status_count = 1},
                   .interval = 40,
                   .timeout = 2000,
                   .jitter = 10},
@@ -169,7 +168,7 @@ static void test_equal_and_changed_questions(void **state)
     old = test_server_accept(&server, 5000);
     prober_watch(prober, &target);
     assert_int_equal(test_server_accept(&server, 150), -1);
-    target.check.host = STR("other");
+    target.check.request.host = STR("other");
     prober_watch(prober, &target);
     new = test_server_accept(&server, 5000);
     assert_non_null(strstr(test_read_head(new), "\r\nHost: other\r\n"));
@@ -178,6 +177,103 @@ static void test_equal_and_changed_questions(void **state)
     test_say(new, "HTTP/1.1 204 X\r\n\r\n", 18);
     expect(&server, CHECK_PASSED);
     close(new);
+    test_server_close(&server);
+}
+
+/* Three servers of one address and one check are asked once; each hears of it. */
+static void test_shared(void **state)
+{
+    static struct test_server server;
+    static struct server_live others[2];
+    struct probe_target target;
+    int fd;
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    target.check.interval = 3600 * 1000;
+    prober_watch(prober, &target);
+    for (unsigned i = 0; i < 2; i++) {
+        others[i].addr = server.live.addr;
+        target.server = &others[i];
+        prober_watch(prober, &target);
+    }
+    assert_int_equal(prober_start(prober), ERR_OK);
+    fd = test_server_accept(&server, 5000);
+    assert_int_equal(test_server_accept(&server, 100), -1);
+    answer(fd, "200");
+    for (unsigned i = 0; i < 3; i++) {
+        const struct probe_report *report = next_report(5000);
+
+        assert_non_null(report);
+        assert_int_equal(report->outcome.result, CHECK_PASSED);
+        assert_ptr_equal(report->server, i ? &others[i - 1] : &server.live);
+    }
+    target.check.request.host = STR("other"); /* the last one parts */
+    prober_watch(prober, &target);
+    answer(test_server_accept(&server, 5000), "500");
+    assert_ptr_equal(next_report(5000)->server, &others[1]);
+    prober_forget(prober, &server.live);
+    expect_farewell(&server);
+    target.check.request.host = STR_NONE; /* and comes back: it hears at once */
+    prober_watch(prober, &target);
+    answer(test_server_accept(&server, 5000), "200");
+    assert_ptr_equal(next_report(5000)->server, &others[0]);
+    assert_ptr_equal(next_report(5000)->server, &others[1]);
+    assert_null(next_report(50));
+    test_server_close(&server);
+}
+
+/* After a first failure the next check comes soon. */
+static void test_fast_interval(void **state)
+{
+    static struct test_server server;
+    struct probe_target target;
+
+    test_server_open(&server);
+    target = target_of(&server, true);
+    target.check.interval = 300;
+    target.check.fast_interval = 10;
+    target.check.unhealthy_after = 3;
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    answer(test_server_accept(&server, 5000), "200");
+    expect(&server, CHECK_PASSED);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t began = sys_now();
+
+        answer(test_server_accept(&server, 5000), "500");
+        expect(&server, CHECK_BAD_STATUS);
+        if (i == 0)
+            assert_true(sys_now() - began >= 200 * NS_PER_MS);
+    }
+    assert_int_equal(test_server_accept(&server, 150), -1); /* it is decided */
+    test_server_close(&server);
+}
+
+/* Never more than so many beginnings at one instant. */
+static void test_a_tick_is_bounded(void **state)
+{
+    enum { MANY = 3 * STARTS_A_TICK };
+    static struct server_live lives[MANY];
+    static struct test_server server;
+
+    test_server_open(&server);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct probe_target target = target_of(&server, true);
+
+        lives[i].addr = server.live.addr;
+        target.server = &lives[i];
+        target.check.interval = 3600 * 1000 + i; /* a question of its own each */
+        prober_watch(prober, &target);
+    }
+    prober->at_once = MANY;
+    mailbox_open(&prober->engine.loop.mailbox);
+    serve_line(&prober->serve_line);
+    serve_line(&prober->serve_line);
+    assert_int_equal(prober->running, STARTS_A_TICK);
+    tick_came(&prober->tick);
+    serve_line(&prober->serve_line);
+    assert_int_equal(prober->running, 2 * STARTS_A_TICK);
     test_server_close(&server);
 }
 
@@ -317,7 +413,7 @@ static void test_many(void **state)
 
         lives[i].addr = server.live.addr;
         target.server = &lives[i];
-        target.check.interval = 3600 * 1000;
+        target.check.interval = 3600 * 1000 + i; /* a question of its own each */
         prober_watch(prober, &target);
     }
     assert_int_equal(prober_start(prober), ERR_OK);
@@ -346,6 +442,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_first_check_at_once, begin, end),
         cmocka_unit_test_setup_teardown(test_one_outstanding, begin, end),
         cmocka_unit_test_setup_teardown(test_equal_and_changed_questions, begin, end),
+        cmocka_unit_test_setup_teardown(test_shared, begin, end),
+        cmocka_unit_test_setup_teardown(test_fast_interval, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_tick_is_bounded, begin, end),
         cmocka_unit_test_setup_teardown(test_forgotten_while_asked, begin, end),
         cmocka_unit_test_setup_teardown(test_stopped_with_all_in_motion, begin, end),
         cmocka_unit_test_setup_teardown(test_never_started, begin, end),

@@ -304,38 +304,19 @@ const struct conf_row pool_rows[] = {
     {.name = NULL},
 };
 
-/* The check must have an answer before the next one is due. */
-static void check_overlap(struct reader *reader, const struct draft_pool *pool)
-{
-    const struct health_check *check = &pool->spec.check;
-    const struct node *node = pool->timeout ? pool->timeout : pool->interval;
-    const char *timeout, *interval;
-
-    if (!check->is_enabled || !node || check->timeout <= check->interval)
-        return;
-    timeout = pool->timeout ? word_of(reader, pool->timeout) : "2s";
-    interval = pool->interval ? word_of(reader, pool->interval) : "5s";
-    complaint_help(
-        complain(reader->complaints, "C040", node->place,
-                 "health timeout (%s) is longer than the interval (%s): checks "
-                 "will overlap",
-                 timeout, interval),
-        "keep timeout below interval; the default is 2s of 5s");
-}
-
-static const struct node *active_word(const struct node *pool, str name)
+static const struct node *active_of(const struct node *pool)
 {
     const struct pair *pair = node_find(pool, STR("health"));
 
     pair = pair ? node_find(pair->value, STR("active")) : NULL;
-    pair = pair ? node_find(pair->value, name) : NULL;
-    return pair && pair->value->kind == NODE_WORD ? pair->value : NULL;
+    return pair ? pair->value : NULL;
 }
 
 static void read_one(struct reader *reader, const struct conf_row *row,
                      const struct pair *pair, struct draft_pool *pool)
 {
     struct section section = {row->name, "pool", pair->key};
+    const struct node *active;
 
     pool->key = pair->key;
     name_check(reader, pair->key);
@@ -343,9 +324,9 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     if (!map_wanted(reader, pair, row->rows))
         return;
     section_read(reader, &section, row->rows, pair->value, pool);
-    pool->timeout = active_word(pair->value, STR("timeout"));
-    pool->interval = active_word(pair->value, STR("interval"));
-    check_overlap(reader, pool);
+    active = active_of(pair->value);
+    if (active)
+        health_check_settle(reader, active, &pool->spec.check);
 }
 
 static void read_pools(struct reader *reader, const struct conf_row *row,

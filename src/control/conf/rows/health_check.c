@@ -1,0 +1,462 @@
+/*
+ * The rows of `health.active`: how servers are asked. The short forms are made long in
+ * shorthand.c. Which settings stand there decides the kind of check (`path`: HTTP, and so
+ * on); that only one kind is meant is looked at when all rows have been read.
+ */
+#include "base/pattern.h"
+#include "control/conf/draft.h"
+#include "proto/names.h"
+#include "proto/uri.h"
+
+static void read_path(struct reader *reader, const struct conf_row *row,
+                      const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    struct uri uri;
+
+    if (!node)
+        return;
+    if (node->text.n && node->text.p[0] == '/' && uri_split(node->text, &uri) == ERR_OK)
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+    else
+        complaint_help(complain_value(reader, "C029", node, "is not a path"),
+                       "write '/%s'", word_of(reader, node));
+}
+
+static const struct conf_form path_form = {
+    .words = "a path, with or without a query",
+    .schema = "{\"type\": \"string\", \"pattern\": \"^(/|\\\\$\\\\{)\"}",
+    .read = read_path,
+};
+
+static void read_host(struct reader *reader, const struct conf_row *row,
+                      const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+
+    if (!node)
+        return;
+    if (uri_check_authority(node->text))
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+    else
+        complain_value(reader, "C026", node, "is not a host name");
+}
+
+static const struct conf_form host_form = {
+    .words = "a host name",
+    .schema = "{\"type\": \"string\"}",
+    .read = read_host,
+};
+
+static bool is_upper_token(str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] >= 'a' && text.p[i] <= 'z')
+            return false;
+    return text_is_token(text);
+}
+
+static void read_method(struct reader *reader, const struct conf_row *row,
+                        const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+
+    if (!node)
+        return;
+    if (is_upper_token(node->text) && method_find(node->text) != HTTP_CONNECT)
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+    else
+        complaint_help(complain_value(reader, "C029", node, "is not a method to ask by"),
+                       "write GET, HEAD, POST or another one in capital letters");
+}
+
+static const struct conf_form method_form = {
+    .words = "a method in capital letters",
+    .schema = "{\"$ref\": \"#/definitions/word\"}",
+    .read = read_method,
+};
+
+static bool check_header(struct reader *reader, const struct pair *pair)
+{
+    enum field_name known = name_find(pair->key->text);
+
+    if (!text_is_token(pair->key->text)) {
+        complain_value(reader, "C029", pair->key, "is not the name of a header");
+        return false;
+    }
+    if (known == NAME_HOST || name_is_hop_by_hop(known)) {
+        struct complaint *complaint = complain_value(
+            reader, "C029", pair->key, "is a header that weir itself writes");
+
+        if (known == NAME_HOST)
+            complaint_help(complaint, "use the check's setting host");
+        return false;
+    }
+    if (!word_wanted(reader, pair))
+        return false;
+    if (text_has_control(pair->value->text)) {
+        complain(reader->complaints, "C029", pair->value->place,
+                 "the value of a header can not hold a line end or another control byte");
+        return false;
+    }
+    return true;
+}
+
+static void read_headers(struct reader *reader, const struct conf_row *row,
+                         const struct pair *pair, void *object)
+{
+    struct check_request *request = CONF_FIELD(object, row, struct check_request);
+    struct vec_of(struct check_header) headers = {0};
+
+    if (!map_wanted(reader, pair, NULL))
+        return;
+    for (unsigned i = 0; i < pair->value->count; i++) {
+        const struct pair *one = &pair->value->pairs[i];
+
+        if (check_header(reader, one))
+            *vec_add(&headers, reader->arena) = (struct check_header){
+                str_keep(reader, one->key->text), str_keep(reader, one->value->text)};
+    }
+    request->headers = headers.items;
+    request->header_count = (unsigned)headers.count;
+}
+
+static const struct conf_form headers_form = {
+    .words = "a map of names to values",
+    .schema = "{\"$ref\": \"#/definitions/values\"}",
+    .read = read_headers,
+};
+
+/* ---- what a good answer is ---- */
+
+static bool parse_status(str text, uint16_t *out)
+{
+    uint64_t number;
+
+    if (text.n != 3 || !str_to_u64(text, &number) || number < 100 || number > 599)
+        return false;
+    *out = (uint16_t)number;
+    return true;
+}
+
+/* "204" or "200-299". */
+static bool parse_range(str text, struct status_range *out)
+{
+    long dash = str_find_char(text, '-');
+    str from = dash < 0 ? text : str_upto(text, (size_t)dash);
+    str to = dash < 0 ? text : str_from(text, (size_t)dash + 1);
+
+    return parse_status(from, &out->from) && parse_status(to, &out->to) &&
+           out->from <= out->to;
+}
+
+static void read_status(struct reader *reader, const struct conf_row *row,
+                        const struct pair *pair, void *object)
+{
+    struct check_expect *expect = object;
+    struct vec_of(struct status_range) ranges = {0};
+    unsigned at = 0;
+    const struct node *word;
+
+    while ((word = words_next(reader, pair, &at))) {
+        struct status_range range;
+
+        if (parse_range(word->text, &range))
+            *vec_add(&ranges, reader->arena) = range;
+        else
+            complaint_help(complain_value(reader, "C029", word,
+                                          "is not a status or a range of statuses"),
+                           "write 200, 200-299 or a list of them");
+    }
+    expect->status = ranges.items;
+    expect->status_count = (unsigned)ranges.count;
+}
+
+static const struct conf_form status_form = {
+    .words = "a status, a range (200-299), or a list of them",
+    .schema = "{\"$ref\": \"#/definitions/statuses\"}",
+    .read = read_status,
+};
+
+static void read_regex(struct reader *reader, const struct conf_row *row,
+                       const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    struct pattern_error error;
+    struct pattern pattern;
+
+    if (!node)
+        return;
+    if (pattern_compile(&pattern, PATTERN_REGEX, false, node->text, &error)) {
+        struct place place = node_part(node, error.offset, 1);
+
+        if (node->is_exact)
+            place.length = 1;
+        complain(reader->complaints, "C028", place, "regular expression: %s",
+                 error.message);
+        return;
+    }
+    pattern_close(&pattern); /* whoever checks makes one of its own */
+    *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+}
+
+static const struct conf_form regex_form = {
+    .words = "a regular expression (PCRE2)",
+    .schema = "{\"type\": \"string\"}",
+    .read = read_regex,
+};
+
+static const struct conf_row expect_rows[] = {
+    {.name = "status",
+     .type = CONF_OWN,
+     .offset = 0,
+     .form = &status_form,
+     .fallback = "200-299",
+     .doc = "Statuses that are well."},
+    {.name = "body",
+     .type = CONF_OWN,
+     CONF_AT(struct check_expect, body),
+     .form = &text_form,
+     .doc = "A text that must be somewhere in the first 64 KiB of the body."},
+    {.name = "body_regex",
+     .type = CONF_OWN,
+     CONF_AT(struct check_expect, body_regex),
+     .form = &regex_form,
+     .doc = "What must match somewhere in the first 64 KiB of the body."},
+    {.name = NULL},
+};
+
+static bool is_dotted(str text)
+{
+    str rest = text, piece;
+
+    while (str_next(&rest, '.', &piece))
+        if (!piece.n)
+            return false;
+    return true;
+}
+
+static void read_dotted(struct reader *reader, const struct conf_row *row,
+                        const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+
+    if (!node)
+        return;
+    if (is_dotted(node->text))
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
+    else
+        complaint_help(complain_value(reader, "C029", node, "is not a path of names"),
+                       "write the names from the outside in, with dots between: "
+                       "data.status");
+}
+
+static const struct conf_form dotted_form = {
+    .words =
+        "names with dots between them (`data.status`); a number is a place in a list",
+    .schema = "{\"$ref\": \"#/definitions/word\"}",
+    .read = read_dotted,
+};
+
+static void read_equals(struct reader *reader, const struct conf_row *row,
+                        const struct pair *pair, void *object)
+{
+    struct check_json *json = object;
+    struct vec_of(str) words = {0};
+    unsigned at = 0;
+    const struct node *word;
+
+    while ((word = words_next(reader, pair, &at)))
+        *vec_add(&words, reader->arena) = str_keep(reader, word->text);
+    json->equals = words.items;
+    json->equal_count = (unsigned)words.count;
+}
+
+static const struct conf_form equals_form = {
+    .words = "a word, or a list of them",
+    .schema = "{\"$ref\": \"#/definitions/words\"}",
+    .read = read_equals,
+};
+
+static const struct conf_row json_rows[] = {
+    {.name = "field",
+     .type = CONF_OWN,
+     .flags = CONF_REQUIRED,
+     CONF_AT(struct check_json, field),
+     .form = &dotted_form,
+     .doc = "Which field says whether all is well."},
+    {.name = "equals",
+     .type = CONF_OWN,
+     .offset = 0,
+     .form = &equals_form,
+     .fallback = "[ok, up, pass, healthy, true]",
+     .doc = "What it must be; the case of letters does not matter."},
+    {.name = "reason",
+     .type = CONF_OWN,
+     CONF_AT(struct check_json, reason),
+     .form = &dotted_form,
+     .doc = "A field with words for people, shown as the server's reason."},
+    {.name = "dependencies",
+     .type = CONF_OWN,
+     CONF_AT(struct check_json, dependencies),
+     .form = &dotted_form,
+     .doc = "Where the states of what the application needs are; those that are not well "
+            "are named in the server's reason. Without it: checks, components, "
+            "dependencies, entries, results or services."},
+    {.name = NULL},
+};
+
+/* ---- all of it ---- */
+
+const struct conf_row active_rows[] = {
+    {.name = "path",
+     .type = CONF_OWN,
+     CONF_AT(struct health_check, request.path),
+     .form = &path_form,
+     .doc = "Asked for by HTTP; without it a TCP connection that stands is enough."},
+    {.name = "host",
+     .needs = "path",
+     .type = CONF_OWN,
+     CONF_AT(struct health_check, request.host),
+     .form = &host_form,
+     .doc = "The Host of the request; without it, the server's address."},
+    {.name = "method",
+     .needs = "path",
+     .type = CONF_OWN,
+     CONF_AT(struct health_check, request.method),
+     .form = &method_form,
+     .fallback = "GET",
+     .doc = "How it is asked for."},
+    {.name = "headers",
+     .needs = "path",
+     .type = CONF_OWN,
+     CONF_AT(struct health_check, request),
+     .form = &headers_form,
+     .doc = "What the request says besides."},
+    {.name = "expect",
+     .type = CONF_SECTION,
+     CONF_AT(struct health_check, expect),
+     .rows = expect_rows,
+     .word_offset = CONF_NO_FIELD,
+     .needs = "path",
+     .doc = "What a good answer is."},
+    {.name = "json",
+     .type = CONF_SECTION,
+     .flags = CONF_OPTIONAL,
+     CONF_AT(struct health_check, expect.json),
+     .rows = json_rows,
+     .word_offset = CONF_NO_FIELD,
+     .needs = "path",
+     .doc = "What the body must say, which is then JSON of at most 64 KiB."},
+    {.name = "port",
+     .type = CONF_COUNT,
+     CONF_AT(struct health_check, port),
+     .min = 1,
+     .max = 65535,
+     .doc = "The port that is asked; without it, the server's own."},
+    {.name = "interval",
+     .type = CONF_DURATION,
+     CONF_AT(struct health_check, interval),
+     .fallback = "5s",
+     .min = 10,
+     .max = 24 * (uint64_t)HOUR,
+     .doc = "From one check to the next."},
+    {.name = "fast_interval",
+     .type = CONF_DURATION,
+     .flags = CONF_OFF,
+     CONF_AT(struct health_check, fast_interval),
+     .fallback = "1s",
+     .min = 10,
+     .max = 24 * (uint64_t)HOUR,
+     .doc = "The same while the state is in doubt: from a first failure, or a first "
+            "success, until it is decided."},
+    {.name = "max_interval",
+     .type = CONF_DURATION,
+     .flags = CONF_OFF,
+     CONF_AT(struct health_check, max_interval),
+     .fallback = "off",
+     .min = 10,
+     .max = 24 * (uint64_t)HOUR,
+     .doc = "How far the interval grows while all is well: it doubles with every ten "
+            "checks passed in a row."},
+    {.name = "timeout",
+     .type = CONF_DURATION,
+     CONF_AT(struct health_check, timeout),
+     .fallback = "2s",
+     .min = 1,
+     .max = HOUR,
+     .doc = "For the whole check."},
+    {.name = "unhealthy_after",
+     .type = CONF_COUNT,
+     CONF_AT(struct health_check, unhealthy_after),
+     .fallback = "3",
+     .min = 1,
+     .max = 1000,
+     .doc = "Failures in a row that make a server down."},
+    {.name = "healthy_after",
+     .type = CONF_COUNT,
+     CONF_AT(struct health_check, healthy_after),
+     .fallback = "2",
+     .min = 1,
+     .max = 1000,
+     .doc = "Successes in a row that bring it back."},
+    {.name = "jitter",
+     .type = CONF_PERCENT,
+     CONF_AT(struct health_check, jitter),
+     .fallback = "20%",
+     .max = 100,
+     .doc = "How much of the interval is left to chance, so that checks do not march in "
+            "step."},
+    {.name = NULL},
+};
+
+/* ---- what rows alone can not say ---- */
+
+/* The check must have an answer before the next one is due. */
+static void check_overlap(struct reader *reader, const struct node *active,
+                          const struct health_check *check)
+{
+    const struct pair *timeout = node_find(active, STR("timeout"));
+    const struct pair *interval = node_find(active, STR("interval"));
+    const struct pair *at = timeout ? timeout : interval;
+
+    if (!at || at->value->kind != NODE_WORD || check->timeout <= check->interval)
+        return;
+    complaint_help(
+        complain(reader->complaints, "C040", at->value->place,
+                 "health timeout (%s) is longer than the interval (%s): checks "
+                 "will overlap",
+                 timeout ? word_of(reader, timeout->value) : "2s",
+                 interval ? word_of(reader, interval->value) : "5s"),
+        "keep timeout below interval; the default is 2s of 5s");
+}
+
+/* An interval for special times that is no other than the usual one. */
+static void check_special(struct reader *reader, const struct node *active,
+                          const char *name, bool is_idle, const char *what)
+{
+    const struct pair *given = node_find(active, str_of(name));
+    const struct pair *interval = node_find(active, STR("interval"));
+
+    if (!given || given->value->kind != NODE_WORD || !is_idle)
+        return;
+    complain(reader->complaints, "W110", given->value->place,
+             "%s (%s) is not %s than the interval (%s): it changes nothing", name,
+             word_of(reader, given->value), what,
+             interval ? word_of(reader, interval->value) : "5s");
+}
+
+void health_check_settle(struct reader *reader, const struct node *active,
+                         struct health_check *check)
+{
+    if (!check->is_enabled || active->kind != NODE_MAP)
+        return;
+    check->kind = check->request.path.n ? CHECK_BY_HTTP : CHECK_BY_CONNECT;
+    check_overlap(reader, active, check);
+    check_special(reader, active, "fast_interval",
+                  check->fast_interval && check->fast_interval >= check->interval,
+                  "shorter");
+    check_special(reader, active, "max_interval",
+                  check->max_interval && check->max_interval <= check->interval,
+                  "longer");
+}
