@@ -182,6 +182,13 @@ MUST_CHECK enum err sys_file_mode(const char *path, unsigned mode);
 /* Removes the file of a unix socket. ERR_IN_USE: what is there is something else. */
 MUST_CHECK enum err sys_socket_remove(const char *path);
 
+/*
+ * Takes `size` bytes from the kernel at once, for malloc to give out next, and keeps them:
+ * for a process that will soon use about so much and then end. Each page that is taken
+ * by touching it costs more than to fill it. Does less, or nothing, where it can not.
+ */
+void sys_heap_prepare(size_t size);
+
 /* Soft limit of open files. */
 unsigned sys_file_limit(void);
 

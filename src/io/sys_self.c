@@ -7,8 +7,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +22,29 @@ unsigned sys_cpus(void)
     if (sched_getaffinity(0, sizeof set, &set))
         return 1;
     return CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+enum { HEAP_ROOM_MOST = 64 << 20, HEAP_MORE = 1 << 20, HEAP_PIECE = 256 << 10 };
+
+void sys_heap_prepare(size_t size)
+{
+    char *p, *end, *page;
+    uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+    size = size < HEAP_ROOM_MOST ? size : HEAP_ROOM_MOST;
+    /* What is large comes from the same room, and nothing of it goes back. */
+    mallopt(M_MMAP_THRESHOLD, HEAP_ROOM_MOST / 2);
+    mallopt(M_TRIM_THRESHOLD, 2 * HEAP_ROOM_MOST);
+    mallopt(M_TOP_PAD, (int)size);
+    p = malloc(HEAP_PIECE);
+    end = sbrk(0);
+    mallopt(M_TOP_PAD, HEAP_MORE);
+    page = (char *)(((uintptr_t)p + page_size - 1) & ~(page_size - 1));
+    if (p && page < end && (size_t)(end - page) <= size + 2 * HEAP_PIECE) {
+        madvise(page, (size_t)(end - page), MADV_HUGEPAGE);
+        madvise(page, (size_t)(end - page), MADV_POPULATE_WRITE);
+    }
+    free(p);
 }
 
 /* The number in a file of one line; UINT64_MAX where there is none ("max" too). */
