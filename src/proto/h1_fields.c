@@ -208,16 +208,21 @@ static struct h1_fault framing_of(struct head *head, const struct claims *claims
 
 static struct h1_fault host_of(struct head *head, const struct claims *claims)
 {
+    uint16_t port;
+    str host;
+
     if (claims->hosts > 1)
         return fault(400, "more than one Host");
     if (claims->hosts == 0)
         return head->flags & HEAD_HTTP10 ? fault(0, NULL) : fault(400, "Host is missing");
-    if (!uri_check_authority(claims->host))
+    if (!uri_cut_authority(claims->host, &host, &port))
         return fault(400, "Host is malformed");
-    if (!(head->flags & HEAD_ABSOLUTE))
+    if (!(head->flags & HEAD_ABSOLUTE)) {
         head->authority = claims->host;
-    else if (!str_eq_nocase(head->authority, claims->host))
+        head->host = host;
+    } else if (!str_eq_nocase(head->authority, claims->host)) {
         return fault(400, "Host differs from the target");
+    }
     return fault(0, NULL);
 }
 

@@ -75,6 +75,7 @@ static bool judge_odd_target(struct scan *scan)
     struct head *head = scan->head;
     bool is_options = head->method == HTTP_OPTIONS;
     struct uri uri;
+    uint16_t port;
 
     if (head->method == HTTP_CONNECT)
         return uri_check_authority(head->target)
@@ -88,7 +89,7 @@ static bool judge_odd_target(struct scan *scan)
     head->query = uri.query;
     if (!uri.scheme.p)
         return true;
-    if (!uri_check_authority(uri.authority))
+    if (!uri_cut_authority(uri.authority, &head->host, &port))
         return fail(scan, 400, "malformed host in the request target");
     if (is_options &&
         uri.authority.p + uri.authority.n == head->target.p + head->target.n)
@@ -341,7 +342,7 @@ static const char *read_whole(struct scan *scan, const char *p)
     head->content_length = 0;
     head->method = HTTP_METHOD_OTHER;
     head->method_text = head->target = head->path = head->query = head->authority =
-        head->reason = STR_NONE;
+        head->host = head->reason = STR_NONE;
     head->status = 0;
     scan->is_start = true;
     scan->next = head->fields;

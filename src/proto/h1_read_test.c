@@ -310,6 +310,7 @@ static void test_slices(void **state)
     assert_str(o.head.path, "/a/b");
     assert_str(o.head.query, "c=d");
     assert_str(o.head.authority, "a:8080");
+    assert_str(o.head.host, "a");
     assert_int_equal(o.head.field_count, 4);
     assert_str(o.fields[0].name, "Host");
     assert_str(o.fields[0].value, "a:8080");
@@ -330,6 +331,7 @@ static void test_targets(void **state)
 
     (void)state;
     assert_str(o.head.authority, "B.c:81");
+    assert_str(o.head.host, "B.c");
     assert_str(o.head.path, "/x");
     assert_str(o.head.query, "y");
     assert_true(o.head.flags & HEAD_ABSOLUTE);
@@ -346,6 +348,7 @@ static void test_targets(void **state)
     assert_non_null(o.head.query.p);
     assert_int_equal(o.head.query.n, 0);
     assert_null(o.head.authority.p);
+    assert_null(o.head.host.p);
 }
 
 static bool is_dropped(const struct outcome *o, const char *name)

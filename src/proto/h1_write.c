@@ -15,7 +15,7 @@ static inline void put(char **p, str s)
 }
 
 /* "name: value\r\n" */
-static void write_field(struct text *out, const struct field *field)
+static ALWAYS_INLINE void write_field(struct text *out, const struct field *field)
 {
     str name = field->name, value = field->value;
     size_t n = name.n + 2 + value.n + 2;
@@ -154,16 +154,30 @@ static void write_response_framing(struct text *out, const struct head *head)
     }
 }
 
+static void write_status_line(struct text *out, const struct head *head)
+{
+    static const str version = {"HTTP/1.1 ", 9};
+    size_t n = version.n + 4 + head->reason.n + line_end.n;
+    char *p = out->p + out->n;
+
+    if (unlikely(n > out->room - out->n)) {
+        out->overflow = true;
+        return;
+    }
+    out->n += n;
+    put(&p, version);
+    *p++ = (char)('0' + head->status / 100 % 10);
+    *p++ = (char)('0' + head->status / 10 % 10);
+    *p++ = (char)('0' + head->status % 10);
+    *p++ = ' ';
+    if (head->reason.n)
+        put(&p, head->reason);
+    put(&p, line_end);
+}
+
 void h1_write_response(struct text *out, const struct head *head, enum h1_after after)
 {
-    char status[4] = {(char)('0' + head->status / 100 % 10),
-                      (char)('0' + head->status / 10 % 10),
-                      (char)('0' + head->status % 10), ' '};
-
-    text_add(out, STR("HTTP/1.1 "));
-    text_add(out, (str){status, sizeof status});
-    text_add(out, head->reason);
-    text_add(out, line_end);
+    write_status_line(out, head);
     write_fields(out, head, NAME_COUNT);
     write_response_framing(out, head);
     write_connection(out, after);

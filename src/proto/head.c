@@ -67,13 +67,3 @@ unsigned head_drop_name(struct head *head, str name)
     }
     return count;
 }
-
-bool head_add(struct head *head, enum field_name known, str name, str value)
-{
-    if (head->field_count >= head->field_room)
-        return false;
-    head->known |= (uint64_t)1 << known;
-    head->fields[head->field_count++] =
-        (struct field){.name = name, .value = value, .known = (unsigned char)known};
-    return true;
-}

@@ -104,6 +104,7 @@ struct head {
     str path;      /* the target's path as it came: "/..." or "*" */
     str query;     /* behind the '?'; STR_NONE when there is no '?' */
     str authority; /* host[:port] from the target or Host; valid; STR_NONE in HTTP/1.0 */
+    str host;      /* the authority less its port, as it came: uri_fold_host it */
     /* response */
     unsigned status;
     str reason;
@@ -124,6 +125,20 @@ unsigned head_drop(struct head *head, enum field_name name);
 unsigned head_drop_name(struct head *head, str name);
 
 /* Appends a field; false when the array is full. The slices must outlive the head. */
-MUST_CHECK bool head_add(struct head *head, enum field_name known, str name, str value);
+MUST_CHECK static inline bool head_add(struct head *head, enum field_name known, str name,
+                                       str value)
+{
+    struct field *field = head->fields + head->field_count;
+
+    if (unlikely(head->field_count >= head->field_room))
+        return false;
+    head->known |= (uint64_t)1 << known;
+    head->field_count++;
+    field->name = name;
+    field->value = value;
+    field->known = (unsigned char)known;
+    field->dropped = false;
+    return true;
+}
 
 #endif

@@ -315,8 +315,7 @@ static NEVER_INLINE bool cut_ip6(str authority, str *host, uint16_t *port)
     return authority.p[0] == ':' && port_parse(str_from(authority, 1), port);
 }
 
-/* host[:port] in two; host with its brackets, port 0 when there is none. */
-static bool cut_authority(str authority, str *host, uint16_t *port)
+bool uri_cut_authority(str authority, str *host, uint16_t *port)
 {
     *port = 0;
     if (authority.n && authority.p[0] == '[')
@@ -334,26 +333,38 @@ bool uri_check_authority(str authority)
     uint16_t port;
     str host;
 
-    return cut_authority(authority, &host, &port);
+    return uri_cut_authority(authority, &host, &port);
+}
+
+static bool has_capital(str s)
+{
+    unsigned count;
+
+    for (size_t at = 0; at < s.n; at += 16)
+        if (VECTOR_MASK(load_piece(s, at, &count) - 'A' <= 'Z' - 'A'))
+            return true;
+    return false;
+}
+
+str uri_fold_host(str host, struct arena *arena)
+{
+    char *copy;
+
+    if (host.p[host.n - 1] == '.')
+        host.n--;
+    if (!has_capital(host))
+        return host;
+    copy = arena_alloc(arena, host.n);
+    for (size_t i = 0; i < host.n; i++)
+        copy[i] = char_lower(host.p[i]);
+    return (str){copy, host.n};
 }
 
 enum err uri_host(str authority, struct arena *arena, str *host, uint16_t *port)
 {
-    char *copy;
-    size_t i = 0;
-
-    if (!cut_authority(authority, host, port))
+    if (!uri_cut_authority(authority, host, port))
         return ERR_INVALID;
-    if (host->p[host->n - 1] == '.')
-        host->n--;
-    while (i < host->n && host->p[i] == char_lower(host->p[i]))
-        i++;
-    if (i == host->n)
-        return ERR_OK;
-    copy = arena_alloc(arena, host->n);
-    for (i = 0; i < host->n; i++)
-        copy[i] = char_lower(host->p[i]);
-    host->p = copy;
+    *host = uri_fold_host(*host, arena);
     return ERR_OK;
 }
 

@@ -36,15 +36,21 @@ MUST_CHECK enum err uri_split(str target, struct uri *out);
  */
 MUST_CHECK enum err uri_normalise(str path, struct arena *arena, str *normal);
 
-/* Valid host[:port]: the check alone, as the head reader does it. No userinfo. */
+/*
+ * Cuts host[:port] in two; port 0: none was named. Host is a name of letters, digits, '-',
+ * '_' and '.', an IPv4 address, or an IPv6 address in brackets, which stay. No userinfo.
+ * False: it is not valid.
+ */
+MUST_CHECK bool uri_cut_authority(str authority, str *host, uint16_t *port);
+
+/* Valid host[:port]: the check alone. */
 bool uri_check_authority(str authority);
 
-/*
- * host[:port] to the host in lower case and the port (0: none was named). Host is a
- * name of letters, digits, '-', '_' and '.', an IPv4 address, or an IPv6 address in
- * brackets, which stay. One dot at the end is taken away. *host is a slice of `authority` when it
- * was in lower case already, else lives in `arena`. ERR_INVALID as uri_check_authority.
- */
+/* A host that was cut, in lower case and without one dot at its end: a slice of it when
+ * it was in lower case already, else it lives in `arena`. */
+str uri_fold_host(str host, struct arena *arena);
+
+/* uri_cut_authority and uri_fold_host. ERR_INVALID: it is not valid. */
 MUST_CHECK enum err uri_host(str authority, struct arena *arena, str *host,
                              uint16_t *port);
 
