@@ -10,7 +10,7 @@
 #include "proto/h1_write.h"
 #include "proxy/body.h"
 
-enum { MOST_PARTS = 5 };
+enum { MOST_PARTS = 5 }; /* head, chunk size, data, line end, last chunk */
 
 static struct h1_end *h1_of(struct http_end *end)
 {
@@ -35,14 +35,12 @@ void h1_end_drop_head(struct h1_end *h1)
         free_in(h1);
 }
 
-/* Room behind the bytes in h1->in: moves them to the front or into a larger chunk. */
+/* h1->in is full to its end: moves its bytes to the front or into a larger chunk. */
 static enum err make_room(struct h1_end *h1)
 {
     struct chunk *in = h1->in, *large;
     unsigned n = in->end - in->at;
 
-    if (in->end < in->room)
-        return ERR_OK;
     if (in->at > 0 && n < in->room) {
         memmove(in->bytes, in->bytes + in->at, n);
         in->at = 0;
@@ -74,7 +72,7 @@ static enum err receive(struct h1_end *h1, unsigned size)
         h1->in = chunk_new(h1->conn.engine, engine_room(h1->conn.engine, size));
         h1->is_past_head = h1->head != NULL;
     }
-    if ((e = make_room(h1)))
+    if (h1->in->end == h1->in->room && (e = make_room(h1)))
         return e;
     in = h1->in;
     e = conn_read(&h1->conn, in->bytes + in->end, in->room - in->end, &got);
@@ -250,29 +248,46 @@ static void keep_rest(struct h1_end *h1, const char *p, size_t n)
     }
 }
 
-/* Sends the parts behind a pending head; what the socket does not take is kept. A broken
- * socket is noticed by the next flush. */
-static void send_parts(struct h1_end *h1, struct iovec *parts, unsigned count, bool more)
+/* What leaves in one call. */
+struct parcel {
+    struct iovec parts[MOST_PARTS];
+    unsigned count;
+    size_t size; /* bytes in all of them */
+};
+
+static void parcel_add(struct parcel *parcel, str bytes)
 {
-    struct iovec all[MOST_PARTS + 1];
-    unsigned n = 0;
+    if (!bytes.n)
+        return;
+    parcel->parts[parcel->count++] = (struct iovec){(void *)(uintptr_t)bytes.p, bytes.n};
+    parcel->size += bytes.n;
+}
+
+/* Begins with the head that is pending. */
+static void parcel_begin(struct parcel *parcel, struct h1_end *h1)
+{
+    parcel->count = 0;
+    parcel->size = 0;
+    parcel_add(parcel, (str){h1->conn.engine->scratch, h1->pending});
+    h1->pending = 0;
+}
+
+/* Keeps what the socket does not take. A broken one is noticed by the next flush. */
+static void parcel_send(const struct parcel *parcel, struct h1_end *h1, bool more)
+{
     size_t sent = 0;
 
-    if (h1->pending)
-        all[n++] = (struct iovec){h1->conn.engine->scratch, h1->pending};
-    h1->pending = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (parts[i].iov_len)
-            all[n++] = parts[i];
-    if (n == 0)
+    if (!parcel->count)
         return;
-    if (h1->out || conn_send(&h1->conn, all, n, more, &sent))
+    if (h1->out || conn_send(&h1->conn, parcel->parts, parcel->count, more, &sent))
         sent = 0;
-    for (unsigned i = 0; i < n; i++) {
-        size_t gone = sent < all[i].iov_len ? sent : all[i].iov_len;
+    if (likely(sent == parcel->size))
+        return;
+    for (unsigned i = 0; i < parcel->count; i++) {
+        const struct iovec *part = &parcel->parts[i];
+        size_t gone = sent < part->iov_len ? sent : part->iov_len;
 
-        if (gone < all[i].iov_len)
-            keep_rest(h1, (char *)all[i].iov_base + gone, all[i].iov_len - gone);
+        keep_rest(h1, (char *)part->iov_base + gone, part->iov_len - gone);
         sent -= gone;
     }
 }
@@ -309,42 +324,47 @@ static str last_chunk(struct body *body, char *memory, size_t room)
     return text_str(&text);
 }
 
-static struct iovec part_of(str s)
+/* By itself because of the room that it needs. */
+static NEVER_INLINE void send_chunk(struct h1_end *h1, struct parcel *parcel,
+                                    struct body *body, str data, bool last)
 {
-    return (struct iovec){(void *)(uintptr_t)s.p, s.n};
+    char size_line[H1_CHUNK_SIZE_MOST];
+    char tail[BODY_TRAILER_ROOM + 64];
+
+    if (data.n) {
+        struct text text = text_in(size_line, sizeof size_line);
+
+        h1_write_chunk_size(&text, data.n);
+        parcel_add(parcel, text_str(&text));
+        parcel_add(parcel, data);
+        parcel_add(parcel, STR("\r\n"));
+    }
+    if (last)
+        parcel_add(parcel, last_chunk(body, tail, sizeof tail));
+    parcel_send(parcel, h1, false);
 }
 
 static void h1_send_body(struct http_end *end, struct body *body, str data, bool last)
 {
     struct h1_end *h1 = h1_of(end);
-    struct iovec parts[MOST_PARTS];
-    unsigned n = 0;
-    char size_line[H1_CHUNK_SIZE_MOST];
-    char tail[BODY_TRAILER_ROOM + 64];
+    struct parcel parcel;
 
-    if (body->to_framing != FRAMING_CHUNKED) {
-        parts[n++] = part_of(data);
-        send_parts(h1, parts, n, false);
+    parcel_begin(&parcel, h1);
+    if (body->to_framing == FRAMING_CHUNKED) {
+        send_chunk(h1, &parcel, body, data, last);
         return;
     }
-    if (data.n) {
-        struct text text = text_in(size_line, sizeof size_line);
-
-        h1_write_chunk_size(&text, data.n);
-        parts[n++] = part_of(text_str(&text));
-        parts[n++] = part_of(data);
-        parts[n++] = part_of(STR("\r\n"));
-    }
-    if (last)
-        parts[n++] = part_of(last_chunk(body, tail, sizeof tail));
-    send_parts(h1, parts, n, false);
+    parcel_add(&parcel, data);
+    parcel_send(&parcel, h1, false);
 }
 
 void h1_end_send_raw(struct h1_end *h1, str bytes)
 {
-    struct iovec part = part_of(bytes);
+    struct parcel parcel;
 
-    send_parts(h1, &part, 1, false);
+    parcel_begin(&parcel, h1);
+    parcel_add(&parcel, bytes);
+    parcel_send(&parcel, h1, false);
 }
 
 static bool h1_has_input(const struct http_end *end)
@@ -357,14 +377,11 @@ static bool h1_has_room(const struct http_end *end)
     return container_of(end, struct h1_end, end)->out == NULL;
 }
 
-static enum err h1_flush(struct http_end *end, bool more)
+static enum err flush_kept(struct h1_end *h1, bool more)
 {
-    struct h1_end *h1 = h1_of(end);
-
-    send_parts(h1, NULL, 0, more);
     while (h1->out) {
         struct chunk *chunk = h1->out;
-        struct iovec part = part_of(chunk_bytes(chunk));
+        struct iovec part = {chunk->bytes + chunk->at, chunk->end - chunk->at};
         size_t sent;
         enum err e = conn_send(&h1->conn, &part, 1, more || chunk->next, &sent);
 
@@ -377,6 +394,19 @@ static enum err h1_flush(struct http_end *end, bool more)
         chunk_free(h1->conn.engine, chunk);
     }
     return ERR_OK;
+}
+
+static enum err h1_flush(struct http_end *end, bool more)
+{
+    struct h1_end *h1 = h1_of(end);
+
+    if (h1->pending) {
+        struct parcel parcel;
+
+        parcel_begin(&parcel, h1);
+        parcel_send(&parcel, h1, more);
+    }
+    return h1->out ? flush_kept(h1, more) : ERR_OK;
 }
 
 /* ---- life ---- */
