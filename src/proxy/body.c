@@ -11,18 +11,17 @@ enum { PIECES_A_TURN = 16, SPLICE_LEAST = 64 * 1024, SPLICE_A_TURN = 4 * 1024 * 
 void body_init(struct body *body, struct http_end *from, const struct head *head,
                uint64_t most, char *trailer_memory)
 {
-    *body = (struct body){.from = from,
-                          .framing = head->framing,
-                          .to_framing = head->framing,
-                          .most = most};
-    if (head->framing == FRAMING_LENGTH)
-        body->left = head->content_length;
+    body_init_none(body);
+    body->from = from;
+    body->most = most;
+    body->framing = body->to_framing = head->framing;
+    if (head->framing == FRAMING_NONE)
+        return;
     if (head->framing == FRAMING_CHUNKED)
         chunked_init(&body->chunked, trailer_memory,
                      trailer_memory ? BODY_TRAILER_ROOM : 0);
-    body->is_read = head->framing == FRAMING_NONE ||
-                    (head->framing == FRAMING_LENGTH && body->left == 0);
-    body->is_sent = body->is_read;
+    body->left = head->framing == FRAMING_LENGTH ? head->content_length : 0;
+    body->is_read = body->is_sent = head->framing == FRAMING_LENGTH && body->left == 0;
 }
 
 void body_close(struct body *body)

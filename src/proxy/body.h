@@ -40,6 +40,15 @@ enum body_state {
 void body_init(struct body *body, struct http_end *from, const struct head *head,
                uint64_t most, char *trailer_memory);
 
+/* Nothing will come. */
+static inline void body_init_none(struct body *body)
+{
+    body->framing = body->to_framing = FRAMING_NONE;
+    body->passed = 0;
+    body->pipe = NULL;
+    body->is_read = body->is_sent = true;
+}
+
 /* Moves what can be moved now, then flushes the receiver. */
 enum body_state body_pump(struct body *body);
 

@@ -31,33 +31,29 @@ static const struct {
 static void exchange_run(struct exchange *x)
 {
     for (;;) {
-        switch (steps[x->step].run(x)) {
-        case FLOW_NEXT:
+        enum flow flow;
+
+        while ((flow = steps[x->step].run(x)) == FLOW_NEXT)
             x->step++;
-            break;
-        case FLOW_RETRY: /* another server may do better */
-            CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
-            x->step = STEP_PICK;
-            break;
-        case FLOW_REPLY: /* somebody above has answered */
-            CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
-            x->step = STEP_RESPONSE;
-            break;
-        case FLOW_WAIT: /* an event will run us again */
+        if (flow == FLOW_WAIT || flow == FLOW_END)
             return;
-        case FLOW_END: /* x is gone */
-            return;
-        }
+        CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
+        x->step = flow == FLOW_RETRY ? STEP_PICK : STEP_RESPONSE;
     }
 }
 
 /* ---- deadlines ---- */
 
+static void set_timer(struct exchange *x, uint64_t due)
+{
+    timer_set(&x->worker->engine.loop.timers, &x->session->timer, due);
+}
+
 void exchange_due(struct exchange *x, enum due which, uint32_t ms)
 {
     x->due[which] = ms ? exchange_now(x) + (uint64_t)ms * 1000000 : TIMER_NEVER;
-    if (x->due[which] < x->timer.due)
-        timer_set(&x->worker->engine.loop.timers, &x->timer, x->due[which]);
+    if (x->due[which] < x->session->timer.due)
+        set_timer(x, x->due[which]);
 }
 
 static void go_on(struct exchange *x, enum flow flow)
@@ -147,9 +143,8 @@ static void late(struct exchange *x, enum due which)
     }
 }
 
-static void timer_fired(struct timer *timer)
+void exchange_look_at_clock(struct exchange *x)
 {
-    struct exchange *x = container_of(timer, struct exchange, timer);
     uint64_t now = exchange_now(x), nearest = TIMER_NEVER;
 
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
@@ -159,12 +154,12 @@ static void timer_fired(struct timer *timer)
             continue;
         }
         /* Others that are due too come a tick later, if x is still there. */
-        timer_set(&x->worker->engine.loop.timers, &x->timer, now + 1);
+        set_timer(x, now + 1);
         x->due[i] = TIMER_NEVER;
         late(x, i);
         return;
     }
-    timer_set(&x->worker->engine.loop.timers, &x->timer, nearest);
+    set_timer(x, nearest);
 }
 
 /* ---- life ---- */
@@ -180,8 +175,7 @@ struct exchange *exchange_new(struct session *session)
     struct exchange *x = slab_take(&worker->exchange_slab);
     const struct sizes *sizes;
 
-    memset(x, 0, offsetof(struct exchange, client));
-    x->facts.head = NULL; /* says that the others are not there yet */
+    memset(x, 0, offsetof(struct exchange, request));
     x->magic = EXCHANGE_MAGIC;
     x->session = session;
     x->worker = worker;
@@ -195,7 +189,10 @@ struct exchange *exchange_new(struct session *session)
     x->request.field_room = sizes->headers;
     x->request.fields =
         arena_alloc(&x->arena, (sizes->headers + EXTRA_FIELDS) * sizeof(struct field));
-    timer_init(&x->timer, timer_fired);
+    x->response.fields = NULL;
+    x->response.status = x->response.flags = 0;
+    body_init_none(&x->upload);
+    body_init_none(&x->download);
     deferred_init(&x->again, turn_again);
     for (unsigned i = 0; i < DUE_COUNT; i++)
         x->due[i] = TIMER_NEVER;
@@ -214,9 +211,6 @@ void exchange_free(struct exchange *x)
     struct worker *worker = x->worker;
 
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
-    body_close(&x->upload);
-    body_close(&x->download);
-    timer_remove(&worker->engine.loop.timers, &x->timer);
     deferred_cancel(&x->again);
     if (x->snapshot)
         worker_unpin(worker, x->snapshot);
@@ -249,9 +243,9 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
                                        : CAUSE_BAD_REQUEST;
 
     x->request = (struct head){.fields = x->request.fields};
-    x->peer = x->client = session_peer(x->session);
+    session_peer(x->session, &x->peer);
+    x->client = x->peer;
     x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
-    x->upload.is_read = x->upload.is_sent = true;
     go_on(x, reply_error(x, status, cause, why));
 }
 

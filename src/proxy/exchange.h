@@ -64,7 +64,6 @@ enum {
     EXTRA_FIELDS = 12,           /* what we add to a request: forwarded, id, ... */
     LOOK_AFTER_MS = 50,          /* then a client is worth an epoll_ctl */
     HALF_CLOSED_MS = 5000,       /* how long we believe that a silent client waits */
-    REQUEST_ID_SIZE = 32,
     INTERIM_MOST = 16, /* 1xx heads that a server may send before the final one */
 };
 
@@ -98,21 +97,20 @@ struct exchange {
     const struct listener *listener;
     const struct route *route;
     const struct pool *pool;
-    struct head request, response;
     str client_text, request_id, target; /* target: what the server sees */
     struct attempt attempt;
     struct served served;
     unsigned tries;
     unsigned interim_count; /* 1xx passed on */
-    struct body upload, download;
-    str reply; /* body of an answer of ours */
+    str reply;              /* body of an answer of ours */
     struct relay *relay;
-    struct timer timer;
     struct deferred again; /* a pump's turn was over */
     uint64_t began, first_byte;
     uint64_t sent_before; /* bytes that went to the client before this exchange */
     /* What stands before this is cleared for a new exchange; the rest is written before
      * it is looked at. */
+    struct head request, response;
+    struct body upload, download;
     struct addr client, peer;
     struct request_facts facts;
     const struct server_live *tried[TRIED_MOST];
@@ -134,6 +132,9 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why);
 
 /* Something happened at one of its ends. May end it. */
 void exchange_wake(struct exchange *x);
+
+/* The session's timer, which is the exchange's while that runs, has fired. May end it. */
+void exchange_look_at_clock(struct exchange *x);
 
 /* Ends it from outside: what the client has not got yet it will not get. */
 void exchange_abort(struct exchange *x, enum cause cause);
@@ -170,7 +171,7 @@ static inline void exchange_done_with(struct exchange *x, enum due which)
     x->due[which] = TIMER_NEVER;
 }
 
-/* Runs the upload as far as it goes. FLOW_NEXT: go on; FLOW_REPLY: it failed because of
+/* Runs the upload, which is EXCHANGE_UPLOADING, as far as it goes. FLOW_NEXT: go on; FLOW_REPLY: it failed because of
  * the client and x->response says so; FLOW_RETRY: the server's side broke. */
 enum flow exchange_upload(struct exchange *x);
 

@@ -40,16 +40,34 @@ static uint64_t hex_of(uint32_t bits)
     return x + 0x3030303030303030 + letters * ('a' - '0' - 10);
 }
 
+static void put_hex(char *p, uint64_t word)
+{
+    uint64_t digits[2] = {hex_of((uint32_t)word), hex_of((uint32_t)(word >> 32))};
+
+    memcpy(p, digits, sizeof digits);
+}
+
+/* The mixing of splitmix64 (Steele, Lea and Flood 2014): no two words give the same. */
+static uint64_t mix(uint64_t word)
+{
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+    word = (word ^ word >> 27) * 0x94d049bb133111eb;
+    return word ^ word >> 31;
+}
+
+void id_source_init(struct id_source *source, struct rand *rand)
+{
+    put_hex(source->half, rand_u64(rand));
+    source->count = rand_u64(rand);
+}
+
 void exchange_make_id(struct exchange *x)
 {
+    struct id_source *source = &x->worker->ids;
     char *p = arena_alloc(&x->arena, REQUEST_ID_SIZE);
 
-    for (unsigned i = 0; i < REQUEST_ID_SIZE; i += 16) {
-        uint64_t word = rand_u64(&x->worker->engine.rand);
-        uint64_t digits[2] = {hex_of((uint32_t)word), hex_of((uint32_t)(word >> 32))};
-
-        memcpy(p + i, digits, sizeof digits);
-    }
+    memcpy(p, source->half, sizeof source->half);
+    put_hex(p + sizeof source->half, mix(source->count++));
     x->request_id = (str){p, REQUEST_ID_SIZE};
 }
 
@@ -103,7 +121,8 @@ void exchange_learn_client(struct exchange *x)
 {
     const struct field *id;
 
-    x->peer = x->client = session_peer(x->session);
+    session_peer(x->session, &x->peer);
+    session_peer(x->session, &x->client);
     x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
     if (x->snapshot->trusted_proxy_count == 0 || !is_trusted(x, &x->peer))
         return;

@@ -8,6 +8,9 @@
 /* The facts as they stand now. */
 struct template_facts exchange_facts(const struct exchange *x);
 
+/* Draws what a worker's ids begin with. */
+void id_source_init(struct id_source *source, struct rand *rand);
+
 /* Gives the exchange an id of its own: 32 hexadecimal digits. */
 void exchange_make_id(struct exchange *x);
 

@@ -45,6 +45,12 @@ static inline bool h1_end_has_input(const struct h1_end *h1)
     return h1->in && h1->in->at < h1->in->end;
 }
 
+/* Is a read worth a try? */
+static inline bool h1_end_may_have(const struct h1_end *h1)
+{
+    return h1->conn.can_read || h1_end_has_input(h1);
+}
+
 /* Is a part of a head here? */
 static inline bool h1_end_has_partial(const struct h1_end *h1)
 {

@@ -152,7 +152,7 @@ static void read_request(struct session *session)
         linger(session);
         return;
     }
-    if (!h1_end_has_input(&session->front) && !session->front.conn.can_read) {
+    if (!h1_end_may_have(&session->front)) {
         wait_for_request(session);
         return;
     }
@@ -207,8 +207,10 @@ static void too_late(struct timer *timer)
 {
     struct session *session = container_of(timer, struct session, timer);
 
-    if (session->exchange)
+    if (session->exchange) {
+        exchange_look_at_clock(session->exchange);
         return;
+    }
     if (session->is_lingering || !h1_end_has_partial(&session->front)) {
         session_end(session);
         return;
@@ -229,12 +231,13 @@ static void keep_peer(struct session *session, const struct addr *peer)
     memcpy(session->peer_ip, peer->ip, sizeof session->peer_ip);
 }
 
-struct addr session_peer(const struct session *session)
+void session_peer(const struct session *session, struct addr *out)
 {
-    struct addr addr = {.family = session->peer_family, .port = session->peer_port};
-
-    memcpy(addr.ip, session->peer_ip, sizeof session->peer_ip);
-    return addr;
+    out->family = session->peer_family;
+    out->path_length = 0;
+    out->port = session->peer_port;
+    out->scope = 0;
+    memcpy(out->ip, session->peer_ip, sizeof session->peer_ip);
 }
 
 void session_begin(struct door *door, int fd, const struct addr *peer,
@@ -261,10 +264,12 @@ void session_exchange_done(struct session *session, enum session_after after)
     session->exchange = NULL;
     h1_end_drop_head(front);
     if (after == SESSION_KEEP) {
-        if (h1_end_has_input(front) || front->conn.can_read || !listener_of(session))
-            loop_defer(&worker->engine.loop, &session->again);
-        else
+        if (!h1_end_may_have(front) && listener_of(session)) {
             wait_for_request(session);
+            return;
+        }
+        set_timer(session, 0, 0); /* the exchange has had it */
+        loop_defer(&worker->engine.loop, &session->again);
         return;
     }
     if (after == SESSION_ABORT)

@@ -29,7 +29,7 @@ struct session {
     unsigned magic;
     struct h1_end front;
     struct exchange *exchange; /* the one that runs; NULL between requests */
-    struct timer timer;        /* head as a whole, idle, lingering */
+    struct timer timer;        /* head as a whole, idle, lingering; or the exchange's */
     struct deferred again;     /* look for the next request */
     uint64_t head_began;       /* when the first byte of the request came */
     uint64_t linger_most;      /* conn.received at which lingering ends */
@@ -46,8 +46,8 @@ struct session {
 void session_begin(struct door *door, int fd, const struct addr *peer,
                    const struct conn_permit *permit);
 
-/* The peer's address, put together again. */
-struct addr session_peer(const struct session *session);
+/* The peer's address, put together again; what it has not is not written. */
+void session_peer(const struct session *session, struct addr *out);
 
 /* What becomes of a client's connection after an exchange. */
 enum session_after {

@@ -115,6 +115,7 @@ static bool may_retry(struct exchange *x, struct retry_case what)
         x->attempt.retry_of = NULL;
     }
     attempt_end(x, false);
+    x->response.status = 0;
     x->attempt.retry_of = budget;
     counter_add(&pool->shards[x->worker->index].retries, 1);
     if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
@@ -369,8 +370,6 @@ enum flow exchange_upload(struct exchange *x)
     enum body_state state;
     bool has_moved;
 
-    if (!(x->flags & EXCHANGE_UPLOADING))
-        return FLOW_NEXT;
     sent = x->upload.to->conn->sent;
     state = body_pump(&x->upload);
     has_moved = x->upload.passed != before;
@@ -474,6 +473,12 @@ static enum flow final_head(struct exchange *x)
     return FLOW_NEXT;
 }
 
+static void drop_interim(struct exchange *x)
+{
+    h1_end_drop_head(&x->attempt.link->back);
+    x->response.status = 0;
+}
+
 /* A head is there; FLOW_WAIT: read on for the next one. */
 static enum flow take_head(struct exchange *x)
 {
@@ -489,7 +494,7 @@ static enum flow take_head(struct exchange *x)
     }
     flow = pass_interim(x);
     if (flow == FLOW_NEXT) {
-        h1_end_drop_head(&x->attempt.link->back);
+        drop_interim(x);
         return FLOW_WAIT;
     }
     return flow;
@@ -497,23 +502,23 @@ static enum flow take_head(struct exchange *x)
 
 static void make_room_for_response(struct exchange *x)
 {
-    unsigned room = x->route->sizes.headers;
-
+    x->response.field_room = x->route->sizes.headers;
     if (!x->response.fields)
-        x->response.fields =
-            arena_alloc(&x->arena, (room + EXTRA_FIELDS) * sizeof(struct field));
-    x->response = (struct head){.fields = x->response.fields, .field_room = room};
+        x->response.fields = arena_alloc(
+            &x->arena, (x->response.field_room + EXTRA_FIELDS) * sizeof(struct field));
 }
 
 enum flow step_receive(struct exchange *x)
 {
     struct h1_limits limits = {x->route->sizes.header_size, 0};
-    enum flow flow = exchange_upload(x);
+    enum flow flow;
 
-    if (flow == FLOW_NEXT && x->interim_count)
-        flow = flush_interim(x);
-    if (flow != FLOW_NEXT)
+    if (x->flags & EXCHANGE_UPLOADING && (flow = exchange_upload(x)) != FLOW_NEXT)
         return flow;
+    if (x->interim_count && (flow = flush_interim(x)) != FLOW_NEXT)
+        return flow;
+    if (!h1_end_may_have(&x->attempt.link->back))
+        return FLOW_WAIT;
     do {
         enum h1_verdict verdict;
         enum err e;

@@ -17,8 +17,6 @@
 static enum err normalise(struct exchange *x)
 {
     const struct head *head = &x->request;
-    uint16_t port;
-    enum err e;
 
     x->facts = (struct request_facts){
         .head = head,
@@ -27,9 +25,8 @@ static enum err normalise(struct exchange *x)
         .listener = x->listener->index,
         .scratch = &x->worker->patterns,
     };
-    if (head->authority.n &&
-        (e = uri_host(head->authority, &x->arena, &x->facts.host, &port)))
-        return e;
+    if (head->host.n)
+        x->facts.host = uri_fold_host(head->host, &x->arena);
     return uri_normalise(head->path, &x->arena, &x->facts.path);
 }
 
@@ -176,13 +173,12 @@ static void settle_framing(struct exchange *x)
 static void send_head(struct exchange *x)
 {
     struct http_end *front = &x->session->front.end;
-    struct head head = x->response;
-    struct head_send what = {.head = &head,
+    struct head_send what = {.head = &x->response,
                              .is_response = true,
                              .closes = !(x->flags & EXCHANGE_KEEP_FRONT),
                              .is_old_peer = x->request.flags & HEAD_HTTP10};
 
-    head.framing = x->download.to_framing;
+    x->response.framing = x->download.to_framing;
     x->flags |= EXCHANGE_HEAD_SENT;
     exchange_done_with(x, DUE_CLIENT_STAYS);
     front->ops->send_head(front, &what);
@@ -275,7 +271,7 @@ enum flow step_deliver(struct exchange *x)
     }
     if (x->flags & EXCHANGE_OWN_REPLY)
         return deliver_reply(x, is_first);
-    flow = exchange_upload(x);
+    flow = x->flags & EXCHANGE_UPLOADING ? exchange_upload(x) : FLOW_NEXT;
     return flow == FLOW_NEXT ? deliver_download(x) : flow;
 }
 

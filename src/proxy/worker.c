@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
+#include "proxy/facts.h"
 #include "proxy/link.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
@@ -81,6 +82,7 @@ enum err worker_init(struct worker *worker, unsigned index, struct snapshot *sna
     pattern_scratch_init(&worker->patterns);
     if ((e = engine_init(&worker->engine, index)))
         return e;
+    id_source_init(&worker->ids, &worker->engine.rand);
     deferred_init(&worker->accept_again, accept_again);
     timer_init(&worker->accept_pause, pause_over);
     worker->wall_read = worker->engine.loop.now;

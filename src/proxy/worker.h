@@ -27,7 +27,18 @@ struct steward_desk {
     void (*worker_empty)(struct steward_desk *desk, unsigned worker);
 };
 
-enum { WORKER_MAGIC = 0x574f524b };
+enum { WORKER_MAGIC = 0x574f524b, REQUEST_ID_SIZE = 32 };
+
+/*
+ * Where request ids come from: a half that this worker drew when it began, so that no two
+ * workers, machines or lives share one, and a count from a place that was drawn too, mixed
+ * so that neighbours look nothing alike. The mixing loses nothing, so none comes twice.
+ * They tell requests apart; who knows one may work others out, so they open no doors.
+ */
+struct id_source {
+    char half[REQUEST_ID_SIZE / 2]; /* hexadecimal digits */
+    uint64_t count;
+};
 
 struct worker {
     unsigned magic;
@@ -47,7 +58,8 @@ struct worker {
     struct timer accept_pause; /* out of descriptors: try again then */
     uint64_t wall_offset;      /* wall clock minus monotonic ... */
     uint64_t wall_read;        /* ... as of this monotonic time */
-    bool is_draining;          /* no keep-alive, no new connections */
+    struct id_source ids;
+    bool is_draining; /* no keep-alive, no new connections */
     unsigned session_count;
 };
 
