@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "lb/model.h"
+#include "proxy/access_log.h"
 
 #include <stdlib.h>
 
@@ -32,6 +33,28 @@ static str copy_str(str s)
 static void free_str(str s)
 {
     free((void *)(uintptr_t)s.p);
+}
+
+/* What each line of the access log says of it. The pen there may read a few bytes more, and
+ * new_zeroed gives whole cache lines. */
+static str name_words(const char *key, str name)
+{
+    char memory[ACCESS_LOG_WORDS_MOST];
+    struct text text = text_in(memory, sizeof memory);
+
+    access_log_lay_name(&text, key, name);
+    CHECK(!text.overflow);
+    return copy_str(text_str(&text));
+}
+
+static str server_words(const struct server_live *server)
+{
+    char memory[ACCESS_LOG_WORDS_MOST];
+    struct text text = text_in(memory, sizeof memory);
+
+    access_log_lay_server(&text, server);
+    CHECK(!text.overflow);
+    return copy_str(text_str(&text));
 }
 
 void registry_init(struct registry *registry, unsigned worker_count,
@@ -74,6 +97,7 @@ static struct server_record *server_new(struct registry *registry,
     record->live.pool_name = pool->live.name;
     record->live.addr = *addr;
     record->live.addr_text = copy_str(addr_print(addr, printed, sizeof printed));
+    record->live.log_words = server_words(&record->live);
     record->live.shards = new_zeroed(workers * sizeof(struct server_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct server_desk));
     for (unsigned i = 0; i < workers; i++)
@@ -100,6 +124,7 @@ static void server_free(struct server_record *record)
     free_str(record->key);
     free_str(record->live.name);
     free_str(record->live.addr_text);
+    free_str(record->live.log_words);
     free(record->live.shards);
     free(record->live.desks);
     free(record);
@@ -292,6 +317,7 @@ static struct listener_live *attach_listener(struct registry *registry, str name
     if (!record) {
         record = new_zeroed(sizeof *record);
         record->live.name = copy_str(name);
+        record->live.log_words = name_words("listener", name);
         record->live.shards =
             new_zeroed(registry->worker_count * sizeof(struct listener_shard));
         list_add(&registry->listeners, &record->node);
@@ -308,6 +334,7 @@ static struct route_live *attach_route(struct registry *registry, str name)
     if (!record) {
         record = new_zeroed(sizeof *record);
         record->live.name = copy_str(name);
+        record->live.log_words = name_words("route", name);
         record->live.shards =
             new_zeroed(registry->worker_count * sizeof(struct route_shard));
         list_add(&registry->routes, &record->node);
@@ -399,6 +426,7 @@ static void sweep_listeners(struct registry *registry)
         list_remove(&record->node);
         map_remove(&registry->listeners_by_name, record->live.name);
         free_str(record->live.name);
+        free_str(record->live.log_words);
         free(record->live.shards);
         free(record);
     }
@@ -414,6 +442,7 @@ static void sweep_routes(struct registry *registry)
         list_remove(&record->node);
         map_remove(&registry->routes_by_name, record->live.name);
         free_str(record->live.name);
+        free_str(record->live.log_words);
         free(record->live.shards);
         free(record);
     }

@@ -76,6 +76,7 @@ struct server_live {
     struct server_desk *desks;   /* [worker] */
     str pool_name, name;         /* copies of its own */
     str addr_text;               /* addr, printed once */
+    str log_words;               /* its part of each line, see proxy/access_log */
     struct addr addr;
 };
 
@@ -136,6 +137,7 @@ struct route_shard {
 
 struct route_live {
     str name;
+    str log_words;              /* its part of each line, see proxy/access_log */
     _Atomic(unsigned) holds;    /* tunnels that came by it */
     struct route_shard *shards; /* [worker] */
 };
@@ -159,6 +161,7 @@ struct listener_shard {
 
 struct listener_live {
     str name;
+    str log_words; /* its part of each line, see proxy/access_log */
     CACHE_ALIGNED _Atomic(unsigned) connections; /* open now, over all workers */
     _Atomic(unsigned) holds;                     /* doors that point here */
     struct listener_shard *shards;               /* [worker] */

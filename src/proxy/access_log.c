@@ -1,10 +1,12 @@
 /*
- * Every request pays for its line, so the writing is plain: constant keys, names of the
- * configuration as they are (they hold letters, digits, '-', '_' and '.'), one escaping
- * copy of each text of the client's, and the second's date made once a second.
+ * Every request pays for its line, so the writing is plain: constant keys, what is the same
+ * for every line of a listener, route or server laid down once with its live object, the
+ * second's date made once a second, one escaping copy of each text of the client's, and
+ * one look for room.
  */
 #include "proxy/access_log.h"
 
+#include "base/json.h"
 #include "proxy/line_pen.h"
 
 /* The most that is kept of texts of others, in bytes. */
@@ -13,6 +15,7 @@ struct cut {
 };
 
 static const struct cut usual = {128, 4096, 4096, 256, 2048, 1024};
+enum { CUT_LEAST = 128 }; /* texts that are shorter all together need no cut */
 static const struct cut meagre = {128, 512, 512, 256, 256, 256}; /* fits in any case */
 
 /* All that is not the client's: keys, names, numbers, addresses. */
@@ -20,37 +23,53 @@ enum { LINE_FRAME = 4096 };
 
 void access_log_init(struct access_log *log, struct log_ring *ring)
 {
-    *log = (struct access_log){.ring = ring, .second = UINT64_MAX};
+    *log = (struct access_log){.ring = ring, .second = UINT64_MAX / 2};
 }
 
 /* ---- times ---- */
 
-static void make_second(struct access_log *log, uint64_t second)
+static NEVER_INLINE void make_second(struct access_log *log, uint64_t second)
 {
-    struct text iso = text_in(log->iso, sizeof log->iso);
+    struct text front = text_in(log->front, sizeof log->front);
     struct text clf = text_in(log->clf, sizeof log->clf);
     struct log_date date = log_date_of(second);
     str month = log_month_text(date.month);
 
-    log_add_second(&iso, second);
+    text_add(&front, STR("{\"time\":\""));
+    log_add_second(&front, second);
+    text_char(&front, '.');
     text_format(&clf, "%02u/" STR_FMT "/%04u:%02u:%02u:%02u +0000", date.day,
                 STR_ARG(month), date.year, date.hour, date.minute, date.second);
-    log->second = second;
+    log->second = second * PEN_SECOND;
 }
 
-/* The rest of the second, in nanoseconds; log->iso and ->clf then hold the second. */
-static unsigned learn_time(struct access_log *log, uint64_t wall)
+/* The rest of the second, in nanoseconds; log->front and ->clf then hold the second. */
+static uint64_t learn_time(struct access_log *log, uint64_t wall)
 {
-    uint64_t second = wall / 1000000000;
-
-    if (unlikely(second != log->second))
-        make_second(log, second);
-    return (unsigned)(wall - second * 1000000000);
+    if (unlikely(wall - log->second >= PEN_SECOND))
+        make_second(log, wall / PEN_SECOND);
+    return wall - log->second;
 }
 
 static uint64_t since(uint64_t from, uint64_t to)
 {
     return to > from ? to - from : 0;
+}
+
+/* ---- what is laid down once ---- */
+
+void access_log_lay_name(struct text *text, const char *key, str name)
+{
+    text_format(text, ",\"%s\":", key);
+    json_quote(text, name);
+}
+
+void access_log_lay_server(struct text *text, const struct server_live *server)
+{
+    access_log_lay_name(text, "pool", server->pool_name);
+    access_log_lay_name(text, "server", server->name);
+    if (server->addr_text.n) /* else its name is not resolved yet */
+        access_log_lay_name(text, "server_addr", server->addr_text);
 }
 
 /* ---- fields ---- */
@@ -69,31 +88,20 @@ static uint64_t since(uint64_t from, uint64_t to)
 #define ADD_FOREIGN(p, key, value) \
     ((value).n ? pen_json(pen_text((p), ",\"" key "\":"), (value)) : (p))
 
-static char *add_time(char *p, struct access_log *log, uint64_t wall)
+static ALWAYS_INLINE char *add_time(char *p, struct access_log *log, uint64_t wall)
 {
-    unsigned rest = learn_time(log, wall);
+    uint64_t rest = learn_time(log, wall);
 
-    p = pen_text(p, "{\"time\":\"");
-    p = (char *)memcpy(p, log->iso, 19) + 19;
-    p = pen_char(p, '.');
-    p = pen_six(p, rest / 1000);
-    p = pen_text(p, "Z\"");
-    return p;
+    memcpy(p, log->front, sizeof log->front);
+    p = pen_micros(p + ACCESS_LOG_FRONT, rest);
+    return pen_text(p, "Z\"");
 }
 
-static char *add_server(char *p, const struct server_live *server)
+static char *add_status(char *p, unsigned status)
 {
-    char memory[ADDR_TEXT_MOST];
-
-    if (!server)
-        return p;
-    p = ADD_FOREIGN(p, "server", server->name);
-    if (likely(server->addr_text.n && server->addr.family != ADDR_UNIX))
-        p = ADD_PLAIN(p, "server_addr", server->addr_text);
-    else
-        p = ADD_FOREIGN(p, "server_addr",
-                        addr_print(&server->addr, memory, sizeof memory));
-    return p;
+    if (likely(status == 200))
+        return pen_text(p, ",\"status\":200");
+    return ADD_U64(p, "status", status);
 }
 
 static char *add_cause(char *p, enum cause cause)
@@ -110,7 +118,7 @@ static char *add_cause(char *p, enum cause cause)
 /* What the log wants to know of an exchange and has to look for. */
 struct seen {
     const struct server_live *server;
-    str id, method, path, query, host, referer, agent;
+    str id, path, query, host, referer, agent;
     uint64_t bytes_in, bytes_out;
 };
 
@@ -123,12 +131,20 @@ static const struct server_live *server_of(const struct exchange *x)
 /* As the client sent them, whatever was edited since. */
 static void find_fields(const struct head *head, struct seen *seen)
 {
-    for (unsigned i = head->field_count; i-- > 0;) {
-        const struct field *field = &head->fields[i];
+    const uint64_t agent = UINT64_C(1) << NAME_USER_AGENT;
+    const uint64_t referer = UINT64_C(1) << NAME_REFERER;
+    uint64_t missing = head->known & (agent | referer);
 
-        if (field->known == NAME_USER_AGENT)
+    for (unsigned i = 0; missing && i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+        uint64_t found = UINT64_C(1) << field->known & missing;
+
+        if (likely(!found))
+            continue;
+        missing &= ~found;
+        if (found == agent)
             seen->agent = field->value;
-        else if (field->known == NAME_REFERER)
+        else
             seen->referer = field->value;
     }
 }
@@ -139,9 +155,9 @@ static void look(const struct exchange *x, struct seen *seen)
 
     seen->server = server_of(x);
     seen->id = x->request_id;
-    if (!x->facts.head) /* refused: its head was never whole */
+    seen->path = seen->query = seen->host = seen->referer = seen->agent = STR_NONE;
+    if (unlikely(!x->facts.head)) /* refused: its head was never whole */
         return;
-    seen->method = head->method_text;
     seen->path = x->facts.path.n ? x->facts.path : head->path;
     seen->query = head->query;
     seen->host = x->facts.host.n ? x->facts.host : head->authority;
@@ -158,12 +174,30 @@ static void cut_down(struct seen *seen, const struct cut *cut)
     seen->agent = str_upto(seen->agent, cut->agent);
 }
 
-/* Bytes that the line may take, whatever must be escaped. */
-static size_t room_for(const struct seen *seen)
+/* Bytes of all texts of others. */
+static size_t length_of(const struct seen *seen)
 {
-    return LINE_FRAME + PEN_SLACK +
-           PEN_ESCAPED * (seen->id.n + seen->path.n + seen->query.n + seen->host.n +
-                          seen->referer.n + seen->agent.n);
+    return seen->id.n + seen->path.n + seen->query.n + seen->host.n + seen->referer.n +
+           seen->agent.n;
+}
+
+/* Bytes that the line may take, whatever must be escaped. */
+static size_t room_for(size_t length)
+{
+    return LINE_FRAME + PEN_SLACK + PEN_ESCAPED * length;
+}
+
+/* Cuts what is too long. Returns how much room the line needs. */
+static size_t fit(struct seen *seen)
+{
+    size_t length = length_of(seen);
+
+    if (likely(length <= CUT_LEAST))
+        return room_for(length);
+    cut_down(seen, &usual);
+    if (unlikely(room_for(length_of(seen)) > LOG_LINE_MOST))
+        cut_down(seen, &meagre);
+    return room_for(length_of(seen));
 }
 
 static str peer_text(const struct exchange *x)
@@ -171,31 +205,39 @@ static str peer_text(const struct exchange *x)
     return (str){x->session->peer_text, x->session->peer_text_n};
 }
 
+/* The peer's address: an IPv4 one is done with the first move. */
+static ALWAYS_INLINE char *add_peer(char *p, const struct session *session)
+{
+    memcpy(p, session->peer_text, 16);
+    if (unlikely(session->peer_text_n > 16))
+        memcpy(p + 16, session->peer_text + 16, PEER_TEXT_MOST - 16);
+    return p + session->peer_text_n;
+}
+
 static char *add_client(char *p, const struct exchange *x)
 {
-    str peer = peer_text(x);
+    const struct session *session = x->session;
 
-    if (likely(!x->client_text.n || x->client_text.p == peer.p)) {
-        if (!peer.n) /* a unix socket */
+    if (likely(!x->client_text.n || x->client_text.p == session->peer_text)) {
+        if (!session->peer_text_n) /* a unix socket */
             return p;
-        p = ADD_PLAIN(p, "client_ip", peer);
-        p = ADD_U64(p, "client_port", x->session->peer_port);
-        return p;
+        p = add_peer(pen_text(p, ",\"client_ip\":\""), session);
+        return pen_port(pen_text(p, "\",\"client_port\":"), session->peer_port);
     }
     p = ADD_FOREIGN(p, "client_ip", x->client_text);
     if (x->client.port)
         p = ADD_U64(p, "client_port", x->client.port);
-    p = ADD_FOREIGN(p, "peer_ip", peer);
-    return p;
+    return ADD_FOREIGN(p, "peer_ip", peer_text(x));
 }
 
-static char *add_names(char *p, const struct exchange *x)
+static char *add_names(char *p, const struct exchange *x, const struct seen *seen)
 {
-    if (x->listener)
-        p = ADD_PLAIN(p, "listener", x->listener->name);
-    if (x->route)
-        p = ADD_PLAIN(p, "route", x->route->name);
-    if (x->pool)
+    p = pen_ready(p, x->session->guest.door->live->log_words);
+    if (likely(x->route != NULL))
+        p = pen_ready(p, x->route->live->log_words);
+    if (likely(seen->server != NULL))
+        p = pen_ready(p, seen->server->log_words);
+    else if (x->pool)
         p = ADD_PLAIN(p, "pool", x->pool->name);
     return p;
 }
@@ -216,9 +258,12 @@ static char *add_times(char *p, const struct exchange *x, uint64_t now)
 
 static char *add_request(char *p, const struct exchange *x, const struct seen *seen)
 {
-    if (!seen->method.n)
+    if (unlikely(!x->facts.head))
         return p;
-    p = ADD_PLAIN(p, "method", seen->method); /* a token has nothing to escape */
+    if (likely(x->request.method == HTTP_GET))
+        p = pen_text(p, ",\"method\":\"GET\"");
+    else /* a token has nothing to escape */
+        p = ADD_PLAIN(p, "method", x->request.method_text);
     p = pen_text(p, ",\"scheme\":\"http\"");
     p = ADD_FOREIGN(p, "host", seen->host);
     p = ADD_FOREIGN(p, "path", seen->path);
@@ -230,19 +275,25 @@ static char *add_request(char *p, const struct exchange *x, const struct seen *s
     return p;
 }
 
+/* One of our own making has a length, and nothing to escape. */
+static char *add_id(char *p, const struct exchange *x, str id)
+{
+    if (unlikely(id.n != REQUEST_ID_SIZE || x->flags & EXCHANGE_TRUSTED))
+        return ADD_FOREIGN(p, "id", id);
+    p = pen_text(p, ",\"id\":\"");
+    memcpy(p, id.p, REQUEST_ID_SIZE);
+    return pen_char(p + REQUEST_ID_SIZE, '"');
+}
+
 static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
                       uint64_t now)
 {
-    if (likely(seen->id.n && !(x->flags & EXCHANGE_TRUSTED))) /* of our own making */
-        p = ADD_PLAIN(p, "id", seen->id);
-    else
-        p = ADD_FOREIGN(p, "id", seen->id);
-    p = add_names(p, x);
-    p = add_server(p, seen->server);
+    p = add_id(p, x, seen->id);
+    p = add_names(p, x, seen);
     p = add_client(p, x);
     p = add_request(p, x, seen);
-    if (x->flags & EXCHANGE_HEAD_SENT)
-        p = ADD_U64(p, "status", x->response.status);
+    if (likely(x->flags & EXCHANGE_HEAD_SENT))
+        p = add_status(p, x->response.status);
     p = add_cause(p, x->cause);
     p = ADD_U64(p, "bytes_in", seen->bytes_in);
     p = ADD_U64(p, "bytes_out", seen->bytes_out);
@@ -272,12 +323,12 @@ static char *add_or_dash(char *p, str value)
 
 static char *add_request_line(char *p, const struct exchange *x, const struct seen *seen)
 {
-    if (!seen->method.n) {
+    if (!x->facts.head) {
         p = pen_text(p, "\"-\" ");
         return p;
     }
     p = pen_char(p, '"');
-    p = pen_str(p, seen->method);
+    p = pen_str(p, x->request.method_text);
     p = pen_char(p, ' ');
     p = pen_escaped(p, seen->path);
     if (seen->query.n) {
@@ -322,17 +373,15 @@ void access_log_exchange(struct worker *worker, const struct exchange *x,
 {
     struct access_log *log = worker->access_log;
     const struct log_settings *settings = &worker->snapshot->access_log;
-    struct seen seen = {.bytes_in = bytes_in, .bytes_out = bytes_out};
-    char *p;
-    char *memory;
+    struct seen seen;
+    char *p, *memory;
 
     if (!log || !settings->is_enabled)
         return;
+    seen.bytes_in = bytes_in;
+    seen.bytes_out = bytes_out;
     look(x, &seen);
-    cut_down(&seen, &usual);
-    if (unlikely(room_for(&seen) > LOG_LINE_MOST))
-        cut_down(&seen, &meagre);
-    p = memory = log_ring_reserve(log->ring, room_for(&seen));
+    p = memory = log_ring_reserve(log->ring, fit(&seen));
     if (unlikely(!memory))
         return;
     if (settings->format == LOG_COMBINED) {
@@ -355,10 +404,9 @@ static char *add_tcp_json(char *p, const struct tcp_session *session, str client
     if (!server && session->tries)
         server = session->tried[session->tries - 1];
     p = pen_text(p, ",\"kind\":\"tcp\"");
-    p = ADD_PLAIN(p, "listener", session->guest.door->live->name);
+    p = pen_ready(p, session->guest.door->live->log_words);
     if (server)
-        p = ADD_PLAIN(p, "pool", server->pool_name);
-    p = add_server(p, server);
+        p = pen_ready(p, server->log_words);
     p = ADD_FOREIGN(p, "client_ip", client);
     if (session->peer.port)
         p = ADD_U64(p, "client_port", session->peer.port);

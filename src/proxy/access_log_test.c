@@ -22,6 +22,7 @@ struct stage {
     struct listener listener;
     struct listener_live listener_live;
     struct route route;
+    struct route_live route_live;
     struct pool pool;
     struct door door;
     struct session session;
@@ -31,6 +32,35 @@ struct stage {
 };
 
 enum { MS = 1000000 };
+
+/* As control/carry does it. */
+static str laid(struct text *text)
+{
+    size_t room = (text->n + PEN_READY - 1) / PEN_READY * PEN_READY;
+    char *p = calloc(1, room);
+
+    assert_false(text->overflow);
+    memcpy(p, text->p, text->n);
+    return (str){p, text->n};
+}
+
+static str name_laid(const char *key, str name)
+{
+    char memory[ACCESS_LOG_WORDS_MOST];
+    struct text text = text_in(memory, sizeof memory);
+
+    access_log_lay_name(&text, key, name);
+    return laid(&text);
+}
+
+static str server_laid(const struct server_live *server)
+{
+    char memory[ACCESS_LOG_WORDS_MOST];
+    struct text text = text_in(memory, sizeof memory);
+
+    access_log_lay_server(&text, server);
+    return laid(&text);
+}
 
 static void begin(struct stage *s)
 {
@@ -60,6 +90,10 @@ static void begin(struct stage *s)
     s->server.name = STR("app1");
     s->server.pool_name = STR("app");
     s->server.addr_text = STR("10.0.0.1:8080");
+    s->route.live = &s->route_live;
+    s->listener_live.log_words = name_laid("listener", STR("web"));
+    s->route_live.log_words = name_laid("route", STR("all"));
+    s->server.log_words = server_laid(&s->server);
     s->fields[0] =
         (struct field){STR("Authorization"), STR("hush"), NAME_AUTHORIZATION, 0};
     s->fields[1] =
@@ -98,6 +132,9 @@ static void begin(struct stage *s)
 
 static void end(struct stage *s)
 {
+    free((void *)(uintptr_t)s->listener_live.log_words.p);
+    free((void *)(uintptr_t)s->route_live.log_words.p);
+    free((void *)(uintptr_t)s->server.log_words.p);
     log_writer_stop(&s->writer);
 }
 
@@ -403,12 +440,10 @@ static void test_tcp(void **state)
     tcp.cause = CAUSE_CONNECT_REFUSED;
     tcp.connected = 0;
     s.door.listener = NULL; /* removed by a reload */
-    s.server.addr_text = STR_NONE;
-    s.server.addr = tcp.peer;
     access_log_tcp(&s.worker, &tcp);
     assert_said(&s, "{\"time\":\"2024-02-29T12:34:56.000042Z\",\"kind\":\"tcp\","
                     "\"listener\":\"web\",\"pool\":\"app\",\"server\":\"app1\","
-                    "\"server_addr\":\"192.0.2.9:99\",\"client_ip\":\"192.0.2.9\","
+                    "\"server_addr\":\"10.0.0.1:8080\",\"client_ip\":\"192.0.2.9\","
                     "\"client_port\":99,\"cause\":\"connect_refused\",\"bytes_in\":10,"
                     "\"bytes_out\":20,\"t_total\":1.000000}\n");
     end(&s);

@@ -15,108 +15,119 @@ const char pen_pairs[200] =
 
 char *pen_large(char *p, uint64_t n)
 {
-    char digits[20];
-    unsigned at = sizeof digits;
+    uint64_t upper = n / 10000;
 
-    while (n >= 100) {
-        uint64_t rest = n / 100;
-
-        at -= 2;
-        pen_two(digits + at, (unsigned)(n - rest * 100));
-        n = rest;
-    }
-    p = n >= 10 ? pen_two(p, (unsigned)n) : pen_char(p, (char)('0' + n));
-    return pen_str(p, (str){digits + at, sizeof digits - at});
+    p = upper < 10000 ? pen_u64(p, upper) : pen_large(p, upper);
+    return pen_four(p, (unsigned)(n - upper * 10000));
 }
 
-/* Sixteen bytes at once. */
-typedef unsigned char lanes __attribute__((vector_size(16)));
-
-/* What was seen on the way: the high bit of a lane of `high` says that a byte there was no
- * ASCII or, with 0x20 taken away, a control byte; `equal` that it was a quote or a
- * backslash. */
-struct sight {
-    lanes high, equal;
-};
-
-static ALWAYS_INLINE void see(struct sight *sight, lanes bytes)
+char *pen_long_time(char *p, uint64_t ns)
 {
-    sight->high |= bytes | (bytes - 0x20);
-    sight->equal |= (lanes)(bytes == '"') | (lanes)(bytes == '\\');
+    uint64_t seconds = ns / PEN_SECOND;
+
+    p = pen_char(pen_u64(p, seconds), '.');
+    return pen_micros(p, ns - seconds * PEN_SECOND);
 }
 
-static ALWAYS_INLINE bool is_plain(const struct sight *sight)
-{
-    lanes odd = (sight->high & 0x80) | sight->equal;
-    uint64_t halves[2];
+/* Sixteen bytes at once; signed, so that what is not ASCII is below all that is. */
+typedef signed char lanes __attribute__((vector_size(16)));
+typedef uint64_t words __attribute__((vector_size(16)));
 
-    memcpy(halves, &odd, sizeof halves);
-    return (halves[0] | halves[1]) == 0;
+static const uint64_t spaces = 0x2020202020202020u;
+
+/* All bits of a lane: JSON has that byte as it is. */
+static ALWAYS_INLINE lanes plain_lanes(lanes bytes)
+{
+    return (lanes)(bytes >= ' ') & ~((lanes)(bytes == '"') | (lanes)(bytes == '\\'));
 }
 
-/* Fewer than sixteen bytes: two pieces that may overlap, or three single ones. */
-static ALWAYS_INLINE void copy_short(char *to, const char *from, size_t n,
-                                     struct sight *sight)
+static ALWAYS_INLINE bool are_plain(lanes plain)
 {
-    uint64_t words[2] = {0x2020202020202020u, 0x2020202020202020u};
-    lanes bytes;
-
-    if (n >= 8) {
-        memcpy(&words[0], from, 8);
-        memcpy(&words[1], from + n - 8, 8);
-        memcpy(to, &words[0], 8);
-        memcpy(to + n - 8, &words[1], 8);
-    } else if (n >= 4) {
-        memcpy(&words[0], from, 4);
-        memcpy(&words[1], from + n - 4, 4);
-        memcpy(to, &words[0], 4);
-        memcpy(to + n - 4, &words[1], 4);
-    } else if (n) {
-        char *word = (char *)words;
-
-        to[0] = word[0] = from[0];
-        to[n / 2] = word[1] = from[n / 2];
-        to[n - 1] = word[2] = from[n - 1];
-    }
-    memcpy(&bytes, words, sizeof bytes);
-    see(sight, bytes);
+    return VECTOR_MASK(plain) == 0xffff;
 }
 
-/* Copies; true: nothing in it needs an escape. */
-static ALWAYS_INLINE bool copy_plain(char *to, const char *from, size_t n)
+static ALWAYS_INLINE bool are_plain_words(uint64_t a, uint64_t b)
 {
-    struct sight sight = {0};
-    lanes bytes;
-    size_t at;
+    return are_plain(plain_lanes((lanes)(words){a, b}));
+}
 
-    if (n < sizeof bytes) {
-        copy_short(to, from, n, &sight);
-        return is_plain(&sight);
-    }
-    for (at = 0; at + sizeof bytes < n; at += sizeof bytes) {
+/* These copy n bytes, in pieces that may overlap; true: all are plain. */
+
+static ALWAYS_INLINE bool copy_long(char *to, const char *from, size_t n)
+{
+    lanes bytes, plain = ~(lanes){0};
+
+    for (size_t at = 0; at + sizeof bytes < n; at += sizeof bytes) {
         memcpy(&bytes, from + at, sizeof bytes);
         memcpy(to + at, &bytes, sizeof bytes);
-        see(&sight, bytes);
+        plain &= plain_lanes(bytes);
     }
-    at = n - sizeof bytes; /* the last sixteen, some of them again */
-    memcpy(&bytes, from + at, sizeof bytes);
-    memcpy(to + at, &bytes, sizeof bytes);
-    see(&sight, bytes);
-    return is_plain(&sight);
+    memcpy(&bytes, from + n - sizeof bytes, sizeof bytes);
+    memcpy(to + n - sizeof bytes, &bytes, sizeof bytes);
+    return are_plain(plain & plain_lanes(bytes));
 }
 
-char *pen_json(char *p, str s)
+static ALWAYS_INLINE bool copy_eight(char *to, const char *from, size_t n)
 {
-    struct text text;
+    uint64_t a, b;
 
-    *p = '"';
-    if (likely(copy_plain(p + 1, s.p, s.n))) {
-        p[1 + s.n] = '"';
-        return p + s.n + 2;
-    }
-    text = text_in(p, s.n * PEN_ESCAPED + 2);
+    memcpy(&a, from, 8);
+    memcpy(&b, from + n - 8, 8);
+    memcpy(to, &a, 8);
+    memcpy(to + n - 8, &b, 8);
+    return are_plain_words(a, b);
+}
+
+static ALWAYS_INLINE bool copy_four(char *to, const char *from, size_t n)
+{
+    uint32_t a, b;
+
+    memcpy(&a, from, 4);
+    memcpy(&b, from + n - 4, 4);
+    memcpy(to, &a, 4);
+    memcpy(to + n - 4, &b, 4);
+    return are_plain_words(a | (uint64_t)b << 32, spaces);
+}
+
+static ALWAYS_INLINE bool copy_few(char *to, const char *from, size_t n)
+{
+    unsigned char a = (unsigned char)from[0], b = (unsigned char)from[n / 2],
+                  c = (unsigned char)from[n - 1];
+
+    to[0] = (char)a;
+    to[n / 2] = (char)b;
+    to[n - 1] = (char)c;
+    return are_plain_words(
+        (uint64_t)a | (uint64_t)b << 8 | (uint64_t)c << 16 | spaces << 24, spaces);
+}
+
+static ALWAYS_INLINE bool copy_plain(char *to, const char *from, size_t n)
+{
+    if (n >= 16)
+        return copy_long(to, from, n);
+    if (n >= 8)
+        return copy_eight(to, from, n);
+    if (n >= 4)
+        return copy_four(to, from, n);
+    return n == 0 || copy_few(to, from, n);
+}
+
+/* Slowly, for a text that has something odd in it. */
+static NEVER_INLINE char *quote(char *p, str s)
+{
+    struct text text = text_in(p, s.n * PEN_ESCAPED + 2);
+
     json_quote(&text, s);
     return p + text.n;
+}
+
+char *pen_json_bytes(char *p, const char *from, size_t n)
+{
+    *p = '"';
+    if (unlikely(!copy_plain(p + 1, from, n)))
+        return quote(p, (str){from, n});
+    p[1 + n] = '"';
+    return p + n + 2;
 }
 
 char *pen_quoted(char *p, str s)

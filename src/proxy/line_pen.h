@@ -12,13 +12,32 @@
 enum {
     PEN_ESCAPED = 6, /* bytes that one byte may become: \u001f */
     PEN_SLACK = 64,  /* may be scribbled on behind the line */
+    PEN_READY = 32,  /* see pen_ready */
+    PEN_SECOND = 1000000000,
 };
 
-/* All take the place to write at and return the place behind what they wrote. */
+/* All take the place to write at and return the place behind what they wrote; some copy in
+ * pieces of a fixed size and leave rubbish behind that place. */
 
-/* Meant for literals: a few moves. */
-#define pen_text(p, literal) \
-    ((char *)memcpy((p), "" literal "", sizeof(literal) - 1) + sizeof(literal) - 1)
+/* So many bytes are moved for a literal of n: one move each. */
+#define PEN_PIECE(n) ((n) <= 4 ? 4 : ((n) + 7) & ~(size_t)7)
+
+/* For literals. */
+#define pen_text(p, literal)                                                            \
+    ((char *)memcpy((p), "" literal "\0\0\0\0\0\0\0", PEN_PIECE(sizeof(literal) - 1)) + \
+     sizeof(literal) - 1)
+
+/* A text that was laid down once to be copied often: readable up to the next multiple of
+ * PEN_READY bytes. */
+static ALWAYS_INLINE char *pen_ready(char *p, str s)
+{
+    char *end = p + s.n;
+
+    memcpy(p, s.p, PEN_READY);
+    while (unlikely((p += PEN_READY) < end))
+        memcpy(p, s.p += PEN_READY, PEN_READY);
+    return end;
+}
 
 /* As it is. */
 static inline char *pen_str(char *p, str s)
@@ -29,7 +48,11 @@ static inline char *pen_str(char *p, str s)
 }
 
 /* In quotes, with JSON's escapes. */
-char *pen_json(char *p, str s);
+char *pen_json_bytes(char *p, const char *from, size_t n);
+static ALWAYS_INLINE char *pen_json(char *p, str s)
+{
+    return pen_json_bytes(p, s.p, s.n);
+}
 
 /* In quotes, with the escapes of log_add_quoted: printable ASCII comes out. */
 char *pen_quoted(char *p, str s);
@@ -45,51 +68,75 @@ static ALWAYS_INLINE char *pen_char(char *p, char c)
     return p + 1;
 }
 
-static ALWAYS_INLINE char *pen_two(char *p, unsigned n)
+static ALWAYS_INLINE char *pen_two(char *p, size_t n)
 {
     memcpy(p, pen_pairs + n * 2, 2);
     return p + 2;
 }
 
-/* n below a million, as six digits. */
-static inline char *pen_six(char *p, unsigned n)
+/* Two digits that stand before the point of *rest * factor, in units of 2^-64; what stands
+ * behind it is the new rest. */
+static ALWAYS_INLINE char *pen_next_two(char *p, uint64_t *rest, uint64_t factor)
 {
-    unsigned upper = n / 100;
+    unsigned __int128 product = (unsigned __int128)*rest * factor;
 
-    pen_two(p, upper / 100);
-    pen_two(p + 2, upper % 100);
-    return pen_two(p + 4, n - upper * 100);
+    *rest = (uint64_t)product;
+    return pen_two(p, (size_t)(product >> 64));
 }
 
+/*
+ * Nanoseconds below a second as six digits of microseconds, cut off. They become hundredths
+ * of a second; a hundred times what is behind the point are the next two digits, and so on.
+ * The factor is 2^64 / 10^7 rounded up, wrong by 0.05: the last two digits come from a
+ * number that is too great by less than 10^12, and it would have to be 10^16, a nanosecond.
+ */
+static ALWAYS_INLINE char *pen_micros(char *p, uint64_t ns)
+{
+    p = pen_next_two(p, &ns, UINT64_C(1844674407371));
+    p = pen_next_two(p, &ns, 100);
+    return pen_next_two(p, &ns, 100);
+}
+
+/* n below ten thousand, as four digits. */
+static ALWAYS_INLINE char *pen_four(char *p, unsigned n)
+{
+    pen_two(p, n / 100);
+    return pen_two(p + 2, n % 100);
+}
+
+/* From ten thousand on. */
 char *pen_large(char *p, uint64_t n);
 
-static inline char *pen_u64(char *p, uint64_t n)
+static ALWAYS_INLINE char *pen_u64(char *p, uint64_t n)
 {
     unsigned small = (unsigned)n;
 
+    if (n < 100)
+        return n < 10 ? pen_char(p, (char)('0' + small)) : pen_two(p, small);
     if (unlikely(n >= 10000))
         return pen_large(p, n);
     if (small >= 1000)
-        return pen_two(pen_two(p, small / 100), small % 100);
-    if (small >= 100)
-        return pen_two(pen_char(p, (char)('0' + small / 100)), small % 100);
-    if (small >= 10)
-        return pen_two(p, small);
-    return pen_char(p, (char)('0' + small));
+        return pen_four(p, small);
+    return pen_two(pen_char(p, (char)('0' + small / 100)), small % 100);
 }
 
-/* Nanoseconds as seconds: 0.000123. */
-static inline char *pen_seconds(char *p, uint64_t ns)
+/* The same for a client's port: most have five digits. */
+static ALWAYS_INLINE char *pen_port(char *p, unsigned port)
 {
-    uint64_t us = ns / 1000;
+    if (unlikely(port < 10000))
+        return pen_u64(p, port);
+    return pen_four(pen_char(p, (char)('0' + port / 10000)), port % 10000);
+}
 
-    if (likely(us < 1000000)) {
-        p = pen_text(p, "0.");
-    } else {
-        p = pen_char(pen_u64(p, us / 1000000), '.');
-        us %= 1000000;
-    }
-    return pen_six(p, (unsigned)us);
+/* Of a second or more. */
+char *pen_long_time(char *p, uint64_t ns);
+
+/* Nanoseconds as seconds: 0.000123. */
+static ALWAYS_INLINE char *pen_seconds(char *p, uint64_t ns)
+{
+    if (unlikely(ns >= PEN_SECOND))
+        return pen_long_time(p, ns);
+    return pen_micros(pen_text(p, "0."), ns);
 }
 
 #endif

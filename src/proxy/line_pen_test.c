@@ -93,11 +93,65 @@ static void test_numbers(void **state)
         text_u64(&text, n);
         assert_int_equal(end - pen, text.n);
         assert_memory_equal(pen, memory, text.n);
+        if (n < 65536) {
+            assert_ptr_equal(pen_port(pen, (unsigned)n), pen + text.n);
+            assert_memory_equal(pen, memory, text.n);
+        }
         text.n = 0;
         end = pen_seconds(pen, n);
         text_seconds(&text, n);
         assert_int_equal(end - pen, text.n);
         assert_memory_equal(pen, memory, text.n);
+    }
+}
+
+/* Each microsecond there is, with its first and last nanosecond. */
+static void test_each_microsecond(void **state)
+{
+    for (unsigned us = 0; us < 1000000; us++) {
+        char memory[8], pen[8];
+
+        for (unsigned i = 6, rest = us; i-- > 0; rest /= 10)
+            memory[i] = (char)('0' + rest % 10);
+        assert_ptr_equal(pen_micros(pen, us * 1000), pen + 6);
+        assert_memory_equal(pen, memory, 6);
+        pen_micros(pen, us * 1000 + 999);
+        assert_memory_equal(pen, memory, 6);
+    }
+}
+
+/* Literals and ready texts of every length: whole, and no more rubbish than is allowed. */
+static void test_pieces(void **state)
+{
+    static const char digits[] = "0123456789012345678901234567890123456789"
+                                 "0123456789012345678901234567890123456789";
+
+#define CHECK_TEXT(literal)                                                  \
+    do {                                                                     \
+        char pen[sizeof(literal) - 1 + PEN_SLACK];                           \
+                                                                             \
+        assert_ptr_equal(pen_text(pen, literal), pen + sizeof(literal) - 1); \
+        assert_memory_equal(pen, literal, sizeof(literal) - 1);              \
+    } while (0)
+
+    CHECK_TEXT("0");
+    CHECK_TEXT("0123");
+    CHECK_TEXT("01234");
+    CHECK_TEXT("01234567");
+    CHECK_TEXT("012345678");
+    CHECK_TEXT("0123456789abcdef");
+    CHECK_TEXT("0123456789abcdefg");
+    CHECK_TEXT("0123456789abcdef01234567");
+    for (size_t n = 0; n < sizeof digits; n++) {
+        /* of exact size, so that the sanitizer sees each byte too many */
+        size_t room = n ? (n + PEN_READY - 1) / PEN_READY * PEN_READY : PEN_READY;
+        char *from = calloc(1, room), *to = malloc(n + PEN_SLACK);
+
+        memcpy(from, digits, n);
+        assert_ptr_equal(pen_ready(to, (str){from, n}), to + n);
+        assert_memory_equal(to, digits, n);
+        free(from);
+        free(to);
     }
 }
 
@@ -107,6 +161,8 @@ int main(void)
         cmocka_unit_test(test_odd_bytes_are_found),
         cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_each_microsecond),
+        cmocka_unit_test(test_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
