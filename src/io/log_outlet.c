@@ -268,14 +268,15 @@ uint64_t log_outlet_lost(const struct log_outlet *outlet, const struct log_ring 
     return lost;
 }
 
-static void report_failure(struct log_outlet *outlet, struct event_log *log)
+static void report_failure(const struct log_outlet *outlet, struct event_log *log)
 {
     EVENT(log, LOG_ERROR, "cannot write a log, trying again",
           {"log", str_of(log_sink_text(outlet->sink))}, {"to", str_of(outlet->to)},
           {"reason", str_of(err_text(outlet->error))});
 }
 
-static void report_losses(struct log_outlet *outlet, struct event_log *log, uint64_t lost)
+static void report_losses(const struct log_outlet *outlet, struct event_log *log,
+                          uint64_t lost)
 {
     char memory[24];
     struct text text = text_in(memory, sizeof memory);
@@ -286,22 +287,33 @@ static void report_losses(struct log_outlet *outlet, struct event_log *log, uint
           {"lost", text_str(&text)});
 }
 
-void log_outlet_report(struct log_outlet *outlet, struct log_writer *writer, uint64_t now)
+/* lost: 0 says that it fails. Apart, for an event log is large to lay out. */
+static NEVER_INLINE void report(const struct log_outlet *outlet,
+                                const struct log_writer *writer, uint64_t lost)
 {
     struct event_log log = {
         .ring = writer->own, .format = writer->format, .level = LOG_INFO};
+
+    if (lost)
+        report_losses(outlet, &log, lost);
+    else
+        report_failure(outlet, &log);
+}
+
+void log_outlet_report(struct log_outlet *outlet, struct log_writer *writer, uint64_t now)
+{
     bool is_failing = outlet->back_off != 0;
     uint64_t lost;
 
     if (is_failing && !outlet->is_failing)
-        report_failure(outlet, &log);
+        report(outlet, writer, 0);
     outlet->is_failing = is_failing;
     if (is_failing || outlet->is_stalled)
         return;
     lost = log_outlet_lost(outlet, writer->rings);
     if (lost == outlet->lost_before || now < outlet->report_at)
         return;
-    report_losses(outlet, &log, lost);
+    report(outlet, writer, lost);
     outlet->lost_before = lost;
     outlet->report_at = now + REPORT_EVERY_NS;
 }
