@@ -7,7 +7,8 @@ import pytest
 import stage
 from stage import WEBSOCKET, Cut, Origin, TcpOrigin, Weir, free_address, http_config, until
 
-DRAIN = "1s"
+SECONDS = 2 * stage.SLOW        # long enough to look around meanwhile on a busy machine
+DRAIN = f"{SECONDS}s"
 LONG = "60s"
 
 
@@ -28,15 +29,15 @@ def lives(client):
     return client.reader.exactly(4) == b"ping"
 
 
-def cut_after(client, removed, least=0.8, most=6):
-    """Waits for the end and says whether it came when it should."""
-    client.sock.settimeout(most * stage.SLOW)
+def cut_after(client, asked):
+    """Waits for the end: it comes, and not before the time from `asked`, when the reload was."""
+    client.sock.settimeout(SECONDS + 10 * stage.SLOW)
     try:
         while client.sock.recv(65536):
             pass
     except ConnectionResetError:
         pass
-    assert least < time.monotonic() - removed < most * stage.SLOW
+    assert time.monotonic() - asked > SECONDS - 0.2
 
 
 def test_tunnels_on_a_removed_server(two):
@@ -45,11 +46,11 @@ def test_tunnels_on_a_removed_server(two):
                           runtime={"workers": 1})) as w:
         tunnels = [tunnel(w.address()) for _ in range(4)]
         w.change(pools={"main": {"servers": [two[0].address]}})
+        asked = time.monotonic()
         w.reload()
-        removed = time.monotonic()
         assert all(lives(t) for t in tunnels), "they go on for their time"
         until(lambda: two[1].open == 0)
-        assert time.monotonic() - removed > 0.8
+        assert time.monotonic() - asked > SECONDS - 0.2
         gone = [t for t in tunnels if not t.silent(0.05)]
         assert len(gone) == 2
         for t in tunnels:
@@ -72,13 +73,13 @@ def test_requests_on_a_removed_server(two):
         long.send(stage.request_bytes("GET", "/slow"))
         until(lambda: b.seen("/hang") and b.seen("/drained") and b.seen("/slow"))
         w.change(pools={"main": {"servers": [a.address]}})
+        asked = time.monotonic()
         w.reload()
-        removed = time.monotonic()
         assert long.head().status == 200
         assert get.response().json()["origin"] == "a"
-        assert time.monotonic() - removed > 0.8
+        assert time.monotonic() - asked > SECONDS - 0.2
         assert post.response().status == 502
-        cut_after(long, removed)
+        cut_after(long, asked)
         for c in (get, post, long):
             c.close()
 
@@ -96,13 +97,14 @@ def test_removed_pool(two):
         w.config["pools"].pop("main")
         w.write(w.config)
         w.reload()
-        time.sleep(2.5)
+        time.sleep(SECONDS + 1)
         assert lives(stays)
         w.config["pools"] = {"last": {"servers": [two[0].address], "drain": {"timeout": LONG}}}
         w.config["routes"] = [{"name": "all", "to": "last"}]
         w.write(w.config)
+        asked = time.monotonic()
         w.reload()
-        cut_after(stays, time.monotonic())
+        cut_after(stays, asked)
         stays.close()
 
 
@@ -112,10 +114,10 @@ def test_tcp_on_a_removed_server():
         with Weir(config) as w, w.client() as c:
             assert lives(c)
             w.change(pools={"main": {"servers": [other.address]}})
+            asked = time.monotonic()
             w.reload()
-            removed = time.monotonic()
             assert lives(c)
-            cut_after(c, removed)
+            cut_after(c, asked)
             assert w.wait_log(pool="main", server_addr=one.address)["cause"] == "server_closed"
 
 
@@ -126,7 +128,7 @@ def test_a_server_that_comes_back_in_time_cuts_nothing(two):
             w.reload()
             w.change(pools={"main": {"servers": [two[0].address]}})
             w.reload()
-            time.sleep(2.5)
+            time.sleep(SECONDS + 1)
             assert lives(t)
 
 
@@ -147,12 +149,12 @@ def test_removed_listener(two, kind):
             client = tunnel(extra) if kind == "http" else stage.RawClient(extra)
             w.config["listeners"] = before
             w.write(w.config)
+            asked = time.monotonic()
             w.reload()
-            removed = time.monotonic()
             assert lives(client), "it goes on for its time"
             with pytest.raises(OSError):
                 stage.connect(extra)
-            cut_after(client, removed)
+            cut_after(client, asked)
             assert lives(other), "another listener's tunnel is not touched"
             client.close()
             assert "removed listener" in w.stderr

@@ -194,13 +194,14 @@ def test_disk_full(fresh):
         until(lambda: (w.metrics().get("weir_log_dropped_total") or 0) > 0)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root to mount a small disk")
 def test_a_real_disk_full_and_free_again(fresh):
     """A disk of 64 KiB: serving goes on, what is lost is counted, lines come again."""
     small = tempfile.mkdtemp(prefix="weir-disk-")
     mounted = ["unshare", "--mount", "sh", "-c",
                f"mount -t tmpfs -o size=64k,mode=777 small {small} && exec \"$@\"", "sh"]
     try:
+        if subprocess.run([*mounted, "true"], capture_output=True).returncode != 0:
+            pytest.skip("needs the right to mount a small disk")
         config = http_config(fresh, logs={"access": {"to": f"{small}/access.log"}})
         with Weir(config, prefix=mounted) as w:
             log = f"/proc/{w.child}/root{small}/access.log"
