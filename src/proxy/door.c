@@ -1,7 +1,8 @@
 /*
  * Accepting. A bounded number at a time, so that a flood does not starve those who are
- * in; a refused one is closed at once. Out of descriptors the door waits a moment: the
- * kernel would say "readable" for ever.
+ * in; a refused one is closed at once. Who is idle makes room for who comes; where nobody
+ * is and no descriptor is left, the door waits a moment: the kernel would say "readable"
+ * for ever.
  */
 #include "proxy/door.h"
 
@@ -18,6 +19,18 @@ static void reject(struct door *door, int fd, enum reject_reason why)
     sys_close(fd);
 }
 
+/* Of a full process those leave who only wait for what they may ask next. */
+static bool let_in(struct door *door, const struct addr *peer, struct conn_permit *permit,
+                   enum reject_reason *why)
+{
+    struct worker *worker = door->worker;
+
+    if (conn_limit_take(worker->conn_limit, door->listener, peer, permit, why))
+        return true;
+    return *why == REJECT_PROCESS_FULL && worker_end_idle_client(worker) &&
+           conn_limit_take(worker->conn_limit, door->listener, peer, permit, why);
+}
+
 static void admit(struct door *door, int fd, const struct addr *peer)
 {
     struct conn_permit permit;
@@ -27,7 +40,7 @@ static void admit(struct door *door, int fd, const struct addr *peer)
         reject(door, fd, REJECT_PROCESS_FULL);
         return;
     }
-    if (!conn_limit_take(door->worker->conn_limit, door->listener, peer, &permit, &why)) {
+    if (!let_in(door, peer, &permit, &why)) {
         reject(door, fd, why);
         return;
     }
@@ -72,6 +85,8 @@ void door_accept(struct door *door)
             continue;
         }
         if (e == ERR_RESET) /* it was gone before we came */
+            continue;
+        if (e == ERR_NO_FDS && worker_free_descriptors(door->worker))
             continue;
         door->can_accept = false;
         if (e != ERR_AGAIN)

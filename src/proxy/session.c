@@ -288,6 +288,12 @@ void session_drain(struct session *session)
     read_request(session);
 }
 
+bool session_is_idle(const struct session *session)
+{
+    return session->requests && !session->exchange && !session->is_lingering &&
+           !session->front.conn.can_read && !h1_end_has_partial(&session->front);
+}
+
 void session_cut(struct session *session)
 {
     if (session->exchange)

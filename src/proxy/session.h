@@ -64,6 +64,9 @@ void session_exchange_done(struct session *session, enum session_after after);
  * first, unless its listener was removed. */
 void session_drain(struct session *session);
 
+/* Has it been answered, and is nothing under way or begun on it? */
+bool session_is_idle(const struct session *session);
+
 /* Ends at once with all that runs on it. */
 void session_cut(struct session *session);
 

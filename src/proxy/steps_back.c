@@ -246,7 +246,10 @@ enum flow step_connect(struct exchange *x)
         return FLOW_NEXT;
     }
     if (!attempt->link) {
-        if (!(attempt->link = link_dial(x->worker, attempt->server, x, &e)))
+        attempt->link = link_dial(x->worker, attempt->server, x, &e);
+        if (!attempt->link && e == ERR_NO_FDS && worker_free_descriptors(x->worker))
+            attempt->link = link_dial(x->worker, attempt->server, x, &e);
+        if (!attempt->link)
             return connect_failed(x, e);
         exchange_due(x, DUE_CONNECT, x->route->timeouts.connect);
     }

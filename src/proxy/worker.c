@@ -14,7 +14,7 @@
 #include "proxy/session.h"
 #include "proxy/tcp_session.h"
 
-enum { ACCEPT_PAUSE_MS = 100, WALL_EVERY_NS = 1000000000 };
+enum { ACCEPT_PAUSE_MS = 100, IDLE_LOOKS = 64, WALL_EVERY_NS = 1000000000 };
 
 /* ---- accepting ---- */
 
@@ -39,21 +39,54 @@ static void pause_over(struct timer *timer)
 }
 
 /* Links that lie idle are only a hoard: others need their descriptors more. */
-static void close_idle_links(struct worker *worker)
+static bool close_idle_links(struct worker *worker)
 {
+    bool has_closed = false;
+
     list_each_safe(node, &worker->links) {
         struct link *link = list_entry(node, struct link, of_worker);
 
-        if (!link->exchange)
-            link_close(link);
+        if (link->exchange)
+            continue;
+        link_close(link);
+        has_closed = true;
     }
+    return has_closed;
+}
+
+/* Who was looked at goes to the list's end, so that all have their turn in the end and
+ * no look costs more than a little. Those of a closed door go by themselves. */
+bool worker_end_idle_client(struct worker *worker)
+{
+    struct session *longest = NULL;
+
+    for (unsigned i = 0;
+         i < IDLE_LOOKS && i < worker->session_count && !list_is_empty(&worker->sessions);
+         i++) {
+        struct list *node = list_take(&worker->sessions);
+        struct guest *guest = list_entry(node, struct guest, node);
+        struct session *session = container_of(guest, struct session, guest);
+
+        list_add(&worker->sessions, node);
+        if (guest->kind == SESSION_HTTP && guest->door->is_open &&
+            session_is_idle(session) &&
+            (!longest || session->timer.due < longest->timer.due))
+            longest = session;
+    }
+    if (longest)
+        session_cut(longest);
+    return longest != NULL;
+}
+
+bool worker_free_descriptors(struct worker *worker)
+{
+    return close_idle_links(worker) || worker_end_idle_client(worker);
 }
 
 void worker_pause_accept(struct worker *worker)
 {
     struct loop *loop = &worker->engine.loop;
 
-    close_idle_links(worker);
     timer_set(&loop->timers, &worker->accept_pause,
               loop->now + (uint64_t)ACCEPT_PAUSE_MS * 1000000);
 }
@@ -151,9 +184,16 @@ static const struct listener *find_listener(const struct snapshot *snapshot,
 /* Idle sessions of listeners that are gone end; others after their exchange. */
 static void drain_sessions(struct worker *worker, bool of_removed_only)
 {
-    list_each_safe(node, &worker->sessions) {
+    struct list all; /* apart, because what one still answers may end others */
+    struct list *node;
+
+    list_init(&all);
+    while ((node = list_take(&worker->sessions)))
+        list_add(&all, node);
+    while ((node = list_take(&all))) {
         struct guest *guest = list_entry(node, struct guest, node);
 
+        list_add(&worker->sessions, node);
         if (guest->kind == SESSION_HTTP && (!of_removed_only || !guest->door->listener))
             session_drain(container_of(guest, struct session, guest));
     }

@@ -93,6 +93,16 @@ void worker_cut_listener(struct worker *worker, const struct listener_live *list
 /* Ends everything that still runs, at once. */
 void worker_cut(struct worker *worker);
 
+/*
+ * Somebody new wants in and the process is full: ends one client's connection that waits
+ * for its next request, the one that has been idle for longest among a few of those that
+ * came first. False: none of them is idle.
+ */
+bool worker_end_idle_client(struct worker *worker);
+
+/* No descriptor is left: gives up what is only kept in store. False: nothing was. */
+bool worker_free_descriptors(struct worker *worker);
+
 /* No descriptor is left: doors try again in a moment. */
 void worker_pause_accept(struct worker *worker);
 

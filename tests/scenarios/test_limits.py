@@ -95,11 +95,45 @@ def test_max_connections_per_ip_tcp():
 
 def test_max_connections_of_the_process(origin):
     with Weir(http_config(origin, runtime={"max_connections": 6})) as w:
-        held = hold(w.address(), 12)
-        assert 4 <= len(held) <= 6
-        for c in held:
+        busy = [RawClient(w.address(), timeout=20) for _ in range(6)]
+        for c in busy:
+            c.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+        until(lambda: w.metrics().get("weir_listener_connections_active", listener="web") == 6)
+        assert hold(w.address(), 6) == []
+        for c in busy:
+            c.send(b"\r\n")
+            assert c.response().status == 200, "those inside are not disturbed"
             c.close()
         until(lambda: served(w.address()))
+
+
+def test_idle_clients_of_a_full_process_make_room(origin):
+    """Who waits only for what he may ask next goes before somebody new is turned away."""
+    with Weir(http_config(origin, runtime={"workers": 1, "max_connections": 6})) as w:
+        held = hold(w.address(), 3)
+        busy = w.client(timeout=20)
+        busy.send(stage.request_bytes("GET", "/delay/1"))
+        until(lambda: origin.seen("/delay/1"))
+        held += hold(w.address(), 7)
+        assert len(held) == 10, "all of them were served"
+        assert all(c.closed(3) for c in held[:5]), "those that were idle for longest"
+        assert all(c.ask().status == 200 for c in held[5:])
+        assert busy.response().status == 200
+        assert w.metrics().get("weir_listener_connections_rejected_total", listener="web") in (None, 0)
+        for c in (*held, busy):
+            c.close()
+
+
+def test_idle_clients_make_room_where_descriptors_end(origin):
+    """More may come in than there are descriptors: accept fails, and the idle give way."""
+    config = http_config(origin, runtime={"workers": 1, "max_connections": 1000})
+    with Weir(config, nofile=64) as w:
+        held = hold(w.address(), 150)
+        assert len(held) == 150, "all of them were served"
+        assert w.fds() <= 64
+        assert held[0].closed(3) and held[-1].ask().status == 200
+        for c in held:
+            c.close()
 
 
 def test_64_descriptors(origin):
