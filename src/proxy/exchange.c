@@ -233,6 +233,17 @@ void exchange_begin(struct exchange *x)
     exchange_run(x);
 }
 
+/* A refused request has no head to look at; that an answer to HEAD has no body holds for
+ * it too. */
+static enum http_method method_of_refused(const struct exchange *x)
+{
+    const struct h1_end *front = &x->session->front;
+
+    return h1_end_has_input(front) && str_starts(chunk_bytes(front->in), STR("HEAD "))
+               ? HTTP_HEAD
+               : HTTP_METHOD_OTHER;
+}
+
 void exchange_refuse(struct exchange *x, unsigned status, const char *why)
 {
     enum cause cause = status == 431 || status == 414 ? CAUSE_TOO_LARGE
@@ -242,7 +253,8 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
                        : status == 503 ? CAUSE_OVERLOADED
                                        : CAUSE_BAD_REQUEST;
 
-    x->request = (struct head){.fields = x->request.fields};
+    x->request =
+        (struct head){.fields = x->request.fields, .method = method_of_refused(x)};
     session_peer(x->session, &x->peer);
     x->client = x->peer;
     x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
@@ -251,13 +263,14 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
 
 /*
  * A FIN says that no more requests will come, and it is all that is to be seen of a
- * client that has gone. Nobody can tell the two apart before bytes are sent to it, so an
- * answer that is not on its way soon is taken to be for nobody.
+ * client that has gone. Nobody can tell the two apart before bytes are sent to it. Who
+ * has said that this is the last request waits for the answer; of anybody else, an answer
+ * that is not on its way soon is taken to be for nobody.
  */
 static void note_half_close(struct exchange *x)
 {
     if (x->session->front.conn.has_ended && !(x->flags & EXCHANGE_HEAD_SENT) &&
-        x->due[DUE_CLIENT_STAYS] == TIMER_NEVER)
+        x->request.flags & HEAD_KEEP_ALIVE && x->due[DUE_CLIENT_STAYS] == TIMER_NEVER)
         exchange_due(x, DUE_CLIENT_STAYS, HALF_CLOSED_MS);
 }
 

@@ -378,6 +378,35 @@ def test_client_that_half_closes_gets_its_answer(weir, fresh):
         assert c.response().status == 200
 
 
+def test_half_closed_clients_and_a_slow_answer(weir, fresh):
+    """Who said that this is all waits for it; of another a FIN means that it has gone."""
+    with weir.client(timeout=30) as closing, weir.client(timeout=30) as old, \
+            weir.client(timeout=30) as keeping:
+        closing.send(stage.request_bytes("GET", "/delay/7", {"Connection": "close"}))
+        old.send(stage.request_bytes("GET", "/delay/7", version="HTTP/1.0"))
+        keeping.send(stage.request_bytes("GET", "/delay/7?keeping"))
+        for c in (closing, old, keeping):
+            c.half_close()
+        assert keeping.closed(20)
+        assert weir.wait_log(query="keeping")["cause"] == "client_closed"
+        assert closing.response().status == 200
+        assert old.response().status == 200
+
+
+@pytest.mark.parametrize("rest", [
+    b"/ HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 70000, b"/ HTTP/9.9\r\n\r\n", b"/ HTTP/1.1\r\n\r\n",
+    b"/" + b"a" * 20000])
+def test_refused_head_request_gets_no_body(weir, fresh, rest):
+    """Refused before its head could be read, it is still a HEAD."""
+    with weir.client() as c:
+        c.try_send(b"HEAD " + rest)
+        c.half_close()
+        answer = c.head()
+        assert answer.status in (400, 414, 431, 505)
+        assert int(answer["Content-Length"]) > 0
+        assert c.closed(), "nothing follows"
+
+
 def test_several_addresses(fresh, tmp_path):
     unix = str(tmp_path / "w.sock")
     six = f"[::1]:{stage.free_port('::1')}"
