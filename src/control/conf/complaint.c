@@ -38,17 +38,15 @@ uint32_t complaints_add_source(struct complaints *complaints, str name, str text
 
 static void index_lines(struct source *source, struct arena *arena)
 {
-    str text = source->text;
+    str text = source->text, rest = text, line;
     uint32_t count = 1;
 
     for (size_t i = 0; i < text.n; i++)
         count += text.p[i] == '\n';
     source->line_starts = ARENA_ARRAY(arena, uint32_t, count);
     source->line_count = 1;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\n')
-            source->line_starts[source->line_count++] = (uint32_t)i + 1;
-    }
+    while (str_next(&rest, '\n', &line) && rest.p)
+        source->line_starts[source->line_count++] = (uint32_t)(rest.p - text.p);
     /* What follows the last newline is a line only if something stands there. */
     if (source->line_starts[source->line_count - 1] == text.n)
         source->line_count--;

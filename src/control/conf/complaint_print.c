@@ -25,13 +25,29 @@ static size_t bytes_of(str s, size_t count)
     return at;
 }
 
+/* How much at the front is ASCII that can be shown. */
+static size_t plain_size(str s)
+{
+    size_t n = 0;
+
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f)
+        n++;
+    return n;
+}
+
 /* Control and broken bytes would upset the terminal; they are shown as one character. */
 static void print_safely(struct scroll *out, str s)
 {
     for (size_t at = 0; at < s.n;) {
-        size_t size = utf8_size(str_from(s, at));
-        unsigned char c = (unsigned char)s.p[at];
+        size_t plain = plain_size(str_from(s, at)), size;
+        unsigned char c;
 
+        scroll_add(out, str_upto(str_from(s, at), plain));
+        at += plain;
+        if (at == s.n)
+            return;
+        size = utf8_size(str_from(s, at));
+        c = (unsigned char)s.p[at];
         if (size == 0 || (c < 0x20 && c != '\t') || c == 0x7f ||
             utf8_is_unseen((str){s.p + at, size}))
             scroll_add(out, STR("�"));

@@ -47,6 +47,7 @@ static struct node *read_tree(struct complaints *complaints,
                               const struct conf_world *world, uint32_t file)
 {
     struct node *root = tree_read(complaints, file);
+    str text = complaints->sources.items[file].text;
     struct complaint *complaint;
 
     if (!root)
@@ -54,7 +55,9 @@ static struct node *read_tree(struct complaints *complaints,
     if (root->kind == NODE_NONE)
         return node_map(&complaints->arena, (struct place){file, 1, 1, 1}, 0);
     if (root->kind == NODE_MAP) {
-        substitute(complaints, world, root);
+        /* A backslash may write a '$', too. */
+        if (str_find_char(text, '$') >= 0 || str_find_char(text, '\\') >= 0)
+            substitute(complaints, world, root);
         return root;
     }
     complaint = complain(complaints, "C014", root->place,

@@ -49,16 +49,19 @@ void scroll_repeat(struct scroll *scroll, char c, size_t count)
 
 void scroll_format(struct scroll *scroll, const char *format, ...)
 {
+    size_t room = scroll->room - scroll->n;
     va_list args;
     int n;
 
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(room ? scroll->p + scroll->n : NULL, room, format, args);
     va_end(args);
     CHECK(n >= 0);
-    va_start(args, format);
-    vsnprintf(scroll_room(scroll, (size_t)n + 1), (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= room) {
+        va_start(args, format);
+        vsnprintf(scroll_room(scroll, (size_t)n + 1), (size_t)n + 1, format, args);
+        va_end(args);
+    }
     scroll->n += (size_t)n;
 }
 

@@ -100,6 +100,17 @@ void scan_end_plain(struct scan *scan)
         scan->last = LAST_CLOSED;
 }
 
+/* Eight bytes at once: is each of them from 0x20 to 0x7e? */
+static bool are_plain(const char *at)
+{
+    const uint64_t ones = 0x0101010101010101, tops = ones << 7;
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    /* A top bit: set in the byte, by a borrow below 0x20, or by a carry from 0x7f on. */
+    return ((word | (word - ones * 0x20) | (word + ones)) & tops) == 0;
+}
+
 /* The first byte that is not UTF-8 or a control byte; NULL when all are fine. */
 static const char *find_bad_byte(str text)
 {
@@ -107,7 +118,11 @@ static const char *find_bad_byte(str text)
         unsigned char c = (unsigned char)text.p[at];
         size_t size;
 
-        if (c >= 0x20 && c < 0x7f) {
+        if (at + 8 <= text.n && are_plain(text.p + at)) {
+            at += 8;
+            continue;
+        }
+        if ((c >= 0x20 && c < 0x7f) || c == '\n') {
             at++;
             continue;
         }

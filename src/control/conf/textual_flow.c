@@ -39,6 +39,12 @@ static bool is_flow_sign(char c)
     return c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
 }
 
+/* What stands inside a word whatever follows it. */
+static bool is_inner(const struct scan *scan, const char *at)
+{
+    return at < scan->end && ((*at >= 'a' && *at <= 'z') || (*at >= '-' && *at <= '9'));
+}
+
 static bool is_blank(const struct scan *scan, const char *at)
 {
     return scan_is_line_end(scan, at) || *at == ' ' || *at == '\t';
@@ -107,7 +113,8 @@ static str read_word(struct scan *scan)
 {
     const char *from = scan->at;
 
-    while (!is_blank(scan, scan->at) && !is_flow_sign(*scan->at)) {
+    while (is_inner(scan, scan->at) ||
+           (!is_blank(scan, scan->at) && !is_flow_sign(*scan->at))) {
         if (*scan->at == ':' &&
             (is_blank(scan, scan->at + 1) || is_flow_sign(scan->at[1])))
             break;

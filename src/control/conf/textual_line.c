@@ -24,7 +24,7 @@ str scan_rest(const struct scan *scan)
 {
     const char *at = scan->at, *last = scan->at;
 
-    for (; !scan_is_line_end(scan, at); at++) {
+    for (; scan_is_inner(scan, at) || !scan_is_line_end(scan, at); at++) {
         if (*at == '#' && at > scan->at && is_blank(scan, at - 1))
             break;
         if (*at != ' ' && *at != '\t')
@@ -38,7 +38,7 @@ static const char *quoted_end(const struct scan *scan, const char *at)
 {
     char quote = *at++;
 
-    for (; !scan_is_line_end(scan, at); at++) {
+    for (; scan_is_inner(scan, at) || !scan_is_line_end(scan, at); at++) {
         if (*at == '\\' && quote == '"' && !scan_is_line_end(scan, at + 1))
             at++;
         else if (*at == quote && quote == '\'' && at + 1 < scan->end && at[1] == '\'')
@@ -60,7 +60,7 @@ static const char *find_colon(const struct scan *scan, const char *at)
     }
     if (at < scan->end && (*at == '[' || *at == '{'))
         return NULL;
-    for (const char *p = at; !scan_is_line_end(scan, p); p++) {
+    for (const char *p = at; scan_is_inner(scan, p) || !scan_is_line_end(scan, p); p++) {
         if (*p == ':' && is_blank(scan, p + 1))
             return p;
         if (*p == '#' && p > at && is_blank(scan, p - 1))
@@ -135,7 +135,7 @@ static const char *refused_name(char c)
     }
 }
 
-bool scan_reserved(struct scan *scan)
+static bool check_reserved(struct scan *scan)
 {
     char c = *scan->at, message[96];
     const char *end = scan->at, *refused = refused_name(c);
@@ -165,6 +165,15 @@ bool scan_reserved(struct scan *scan)
     else
         complaint_help(complaint, "if it is meant as text, put it in quotes");
     return false;
+}
+
+bool scan_reserved(struct scan *scan)
+{
+    char c = *scan->at;
+    bool is_name = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                   (c >= '0' && c <= '9') || c == '/';
+
+    return is_name || check_reserved(scan);
 }
 
 static bool complain_escape(struct scan *scan, size_t size)

@@ -53,6 +53,12 @@ struct complaint *scan_complain(struct scan *scan, const char *code, struct mark
 void scan_tab(struct scan *scan, const char *at);
 
 bool scan_is_line_end(const struct scan *scan, const char *at);
+/* A byte inside a line, at the first look; what is not may be one all the same. */
+static inline bool scan_is_inner(const struct scan *scan, const char *at)
+{
+    return at<scan->end && * at> '\r';
+}
+
 /* Nothing but a comment is left on this line. */
 bool scan_is_done(const struct scan *scan);
 /* At the end of a line: a comment ends a plain value, which no line can go on with then. */

@@ -113,35 +113,78 @@ static void complain_double(struct reader *reader, const char *code, const char 
                    complaint_where(reader->complaints, first->place));
 }
 
+/* A name or an address of the pool that was read before; of a few each is looked at. */
+struct known {
+    struct map map;
+    const struct named_server *few;
+    unsigned count;
+    str (*text_of)(const struct named_server *server); /* empty: none */
+};
+
+enum { FEW_SERVERS = 8 };
+
+static str text_of_address(const struct named_server *server)
+{
+    return server->address;
+}
+
+static str text_of_name(const struct named_server *server)
+{
+    return server->name_node ? server->name_node->text : STR_NONE;
+}
+
+/* The one that has the text already; NULL: none had, and now `server` has it. */
+static const struct named_server *known_put(struct known *known,
+                                            const struct named_server *server)
+{
+    str text = known->text_of(server);
+    const struct named_server *first;
+
+    if (!text.n)
+        return NULL;
+    if (known->count <= FEW_SERVERS) {
+        for (first = known->few; first < server; first++) {
+            if (str_eq(known->text_of(first), text))
+                return first;
+        }
+        return NULL;
+    }
+    first = map_get(&known->map, text);
+    if (!first)
+        map_put(&known->map, text, (void *)server);
+    return first;
+}
+
 /* The same address, or the same name, twice in a pool. */
 static void check_doubles(struct reader *reader, const struct named_server *servers,
                           unsigned count)
 {
     const uint64_t seed[2] = {0, 0};
-    struct map addresses, names;
+    struct known addresses = {.few = servers, .count = count, .text_of = text_of_address};
+    struct known names = {.few = servers, .count = count, .text_of = text_of_name};
 
-    map_init(&addresses, seed);
-    map_init(&names, seed);
+    map_init(&addresses.map, seed);
+    map_init(&names.map, seed);
     for (unsigned i = 0; i < count; i++) {
-        const struct named_server *server = &servers[i], *first;
+        const struct named_server *server = &servers[i];
+        const struct named_server *first = known_put(&addresses, server);
 
-        first = server->address.n ? map_get(&addresses, server->address) : NULL;
         if (first)
             complain_double(reader, "C035", "is given twice in this pool",
                             server->address_node, first->address_node);
-        else if (server->address.n)
-            map_put(&addresses, server->address, (void *)server);
-        if (!server->name_node)
-            continue;
-        first = map_get(&names, server->name_node->text);
+        first = known_put(&names, server);
         if (first)
             complain_double(reader, "C038", "names two servers of this pool",
                             server->name_node, first->name_node);
-        else
-            map_put(&names, server->name_node->text, (void *)server);
     }
-    map_close(&addresses);
-    map_close(&names);
+    map_close(&addresses.map);
+    map_close(&names.map);
+}
+
+/* The bytes of an IP address with its port, which no text begins like. */
+static str address_bytes(const struct addr *addr)
+{
+    return (str){(const char *)addr, offsetof(struct addr, ip) + sizeof addr->ip};
 }
 
 /* "app.example.com:80" in lower case; IP addresses in their one spelling. */
@@ -150,8 +193,6 @@ static str address_text(struct arena *arena, const struct server_entry *server)
     char memory[ADDR_TEXT_MOST], *lower;
     str text;
 
-    if (!server->host.p)
-        return STR_NONE;
     if (server->addr.family != ADDR_NONE)
         return arena_copy(arena, addr_print(&server->addr, memory, sizeof memory));
     text = arena_printf(arena, STR_FMT ":%u", STR_ARG(server->host), server->port);
@@ -173,12 +214,17 @@ static void read_server(struct reader *reader, struct node *item,
     section_read(reader, &section, server_rows, item, server);
     pair = node_find(item, STR("address"));
     named->address_node = pair ? pair->value : NULL;
-    named->address = address_text(scratch, server);
+    if (!server->host.p)
+        named->address = STR_NONE;
+    else if (server->addr.family == ADDR_IP4 || server->addr.family == ADDR_IP6)
+        named->address = address_bytes(&server->addr);
+    else
+        named->address = address_text(scratch, server);
     pair = node_find(item, STR("name"));
     if (pair && server->name.n)
         named->name_node = pair->value;
-    if (!server->name.n)
-        server->name = arena_copy(reader->arena, named->address);
+    if (!server->name.n && server->host.p)
+        server->name = address_text(reader->arena, server);
 }
 
 static void read_servers(struct reader *reader, const struct conf_row *row,
