@@ -242,13 +242,23 @@ static char *add_names(char *p, const struct exchange *x, const struct seen *see
     return p;
 }
 
+static char *add_connect(char *p, bool is_reused, uint64_t began, uint64_t connected)
+{
+    if (is_reused || !connected)
+        return p;
+    return ADD_SECONDS(p, "t_connect", since(began, connected));
+}
+
 static char *add_times(char *p, const struct exchange *x, uint64_t now)
 {
     const struct attempt *attempt = &x->attempt;
+    const struct served *served = &x->served;
 
     p = ADD_SECONDS(p, "t_total", since(x->began, now));
-    if (attempt->server && !attempt->is_reused && attempt->connected)
-        p = ADD_SECONDS(p, "t_connect", since(attempt->began, attempt->connected));
+    if (likely(attempt->server != NULL))
+        p = add_connect(p, attempt->is_reused, attempt->began, attempt->connected);
+    else if (served->by)
+        p = add_connect(p, served->is_reused, served->began, served->connected);
     if (x->first_byte) {
         p = ADD_SECONDS(p, "t_first_byte", since(x->began, x->first_byte));
         p = ADD_SECONDS(p, "t_transfer", since(x->first_byte, now));
@@ -285,6 +295,16 @@ static char *add_id(char *p, const struct exchange *x, str id)
     return pen_char(p + REQUEST_ID_SIZE, '"');
 }
 
+/* Of the connection to the server that the line names. */
+static char *add_reused(char *p, const struct exchange *x)
+{
+    bool is_reused = x->attempt.server ? x->attempt.is_reused : x->served.is_reused;
+
+    if (likely(is_reused))
+        return pen_text(p, ",\"upstream_reused\":true");
+    return pen_text(p, ",\"upstream_reused\":false");
+}
+
 static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
                       uint64_t now)
 {
@@ -303,10 +323,8 @@ static char *add_json(char *p, const struct exchange *x, const struct seen *seen
     if (x->tries > 1)
         p = ADD_U64(p, "retries", x->tries - 1);
     p = ADD_U64(p, "conn_requests", x->session->requests);
-    if (x->attempt.server && x->attempt.is_reused)
-        p = pen_text(p, ",\"upstream_reused\":true");
-    else if (x->attempt.server)
-        p = pen_text(p, ",\"upstream_reused\":false");
+    if (seen->server)
+        p = add_reused(p, x);
     p = pen_text(p, "}\n");
     return p;
 }

@@ -276,7 +276,8 @@ static void test_json_of_other_exchanges(void **state)
     end(&s);
 }
 
-/* No server answered: the one tried last is named, times and status are left out. */
+/* No server answered: the one tried last is named, with its connection; status and the
+ * times of an answer are left out. */
 static void test_failed(void **state)
 {
     struct stage s;
@@ -286,12 +287,25 @@ static void test_failed(void **state)
     s.x.first_byte = 0;
     s.x.flags = 0;
     s.x.cause = CAUSE_CLIENT_CLOSED;
+    s.x.served.is_reused = true;
+    s.x.served.began = s.x.served.connected = 4701 * (uint64_t)MS;
     access_log_exchange(&s.worker, &s.x, 0, 0);
     assert_value(&s, "server", "\"app1\"");
     assert_value(&s, "cause", "\"client_closed\"");
     assert_value(&s, "status", "");
     assert_value(&s, "t_first_byte", "");
-    assert_value(&s, "upstream_reused", "");
+    assert_value(&s, "t_connect", "");
+    assert_value(&s, "upstream_reused", "true");
+    s.log.ring->at = 0;
+    s.x.served.is_reused = false;
+    s.x.served.connected += 2 * (uint64_t)MS;
+    access_log_exchange(&s.worker, &s.x, 0, 0);
+    assert_value(&s, "t_connect", "0.002000");
+    assert_value(&s, "upstream_reused", "false");
+    s.log.ring->at = 0;
+    s.x.served.connected = 0; /* it was refused */
+    access_log_exchange(&s.worker, &s.x, 0, 0);
+    assert_value(&s, "t_connect", "");
     end(&s);
 }
 

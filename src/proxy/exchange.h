@@ -70,7 +70,7 @@ enum {
 /* What the log wants to know of the last attempt that failed. */
 struct served {
     struct server_live *by; /* held; NULL: none has failed */
-    uint64_t connect;       /* ns */
+    uint64_t began, connected;
     bool is_reused;
 };
 

@@ -29,8 +29,8 @@ static void remember_server(struct exchange *x)
     atomic_fetch_add_explicit(&attempt->server->holds, 1, memory_order_relaxed);
     x->served = (struct served){
         .by = attempt->server,
-        .connect =
-            attempt->connected > attempt->began ? attempt->connected - attempt->began : 0,
+        .began = attempt->began,
+        .connected = attempt->connected,
         .is_reused = attempt->is_reused,
     };
 }
