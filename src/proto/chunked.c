@@ -183,7 +183,8 @@ static enum state step(struct chunked *chunked, char c)
     return BAD;
 }
 
-void chunked_skip(struct chunked *chunked, uint64_t n)
+/* n <= chunked->left bytes of payload have been taken. */
+static void chunked_skip(struct chunked *chunked, uint64_t n)
 {
     CHECK(chunked->state == DATA && n <= chunked->left);
     chunked->left -= n;

@@ -45,11 +45,6 @@ void chunked_init(struct chunked *chunked, char *trailer_memory, size_t trailer_
 MUST_CHECK enum chunked_verdict chunked_read(struct chunked *chunked, str *in, str *data);
 
 /*
- * Says that `n` <= chunked->left bytes of payload were moved by other means (splice).
- */
-void chunked_skip(struct chunked *chunked, uint64_t n);
-
-/*
  * Cuts the next allowed field (trailer_is_allowed) off the front of *rest, which begins
  * as text_str(&chunked->trailers); false when there are no more. Slices of that text.
  */
