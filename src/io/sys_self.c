@@ -82,22 +82,24 @@ static uint64_t limit_along(const char *folder, char *path, const char *file)
     }
 }
 
-/* The limit of the control groups that we are in, of version 1, 2 or both. */
-static uint64_t group_limit(void)
+/* The limit of the control groups that the file `list` says we are in, of version 1, 2 or
+ * both; they are mounted at `root`. */
+static uint64_t group_limit(const char *list, const char *root)
 {
-    char line[4096];
+    char line[4096], folder[256];
     uint64_t least = UINT64_MAX, limit = UINT64_MAX;
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    FILE *file = fopen(list, "re");
 
+    snprintf(folder, sizeof folder, "%s/memory", root);
     while (file && fgets(line, sizeof line, file)) {
         char *first = strstr(line, "memory:"), *second = strstr(line, "0::");
 
         line[strcspn(line, "\n")] = '\0';
         if (second == line)
-            limit = limit_along("/sys/fs/cgroup", line + strlen("0::"), "memory.max");
+            limit = limit_along(root, line + strlen("0::"), "memory.max");
         else if (first)
-            limit = limit_along("/sys/fs/cgroup/memory", first + strlen("memory:"),
-                                "memory.limit_in_bytes");
+            limit =
+                limit_along(folder, first + strlen("memory:"), "memory.limit_in_bytes");
         least = limit < least ? limit : least;
     }
     if (file)
@@ -135,7 +137,8 @@ static uint64_t address_limit(void)
 uint64_t sys_memory_limit(void)
 {
     uint64_t limit = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t group = group_limit(), addresses = address_limit();
+    uint64_t group = group_limit("/proc/self/cgroup", "/sys/fs/cgroup"),
+             addresses = address_limit();
 
     limit = group < limit ? group : limit;
     return addresses < limit ? addresses : limit;
