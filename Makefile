@@ -6,12 +6,13 @@ SEEDS ?= 1000
 .NOTPARALLEL:
 
 .PHONY: all run test test-deep bench bench-instructions sim format clean
-.PHONY: build-release build-debug build-asan build-tsan build-fuzz setup-build setup-test setup-deep
+.PHONY: build-release build-debug build-asan build-tsan build-fuzz
+.PHONY: setup-build setup-run setup-test setup-deep
 
 all: build-release
 
 # Three small origins inside the program and weir in front of them; Ctrl-C ends it.
-run: build-release
+run: setup-run build-release
 	@build/release/weir demo
 
 test: setup-test build-release build-debug
@@ -56,5 +57,5 @@ build-release build-debug build-asan build-tsan build-fuzz: build-%: setup-build
 
 build-fuzz: setup-deep
 
-setup-build setup-test setup-deep: setup-%:
+setup-build setup-run setup-test setup-deep: setup-%:
 	@tools/setup $*
