@@ -8,6 +8,7 @@ const struct balancer *const balancers[] = {
     &balancer_round_robin,
     &balancer_least_connections,
     &balancer_weighted_least_connections,
+    &balancer_least_response_time,
     &balancer_random,
     &balancer_random_two,
     NULL,

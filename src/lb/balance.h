@@ -46,6 +46,8 @@ struct ask {
     const struct server_live *tried[TRIED_MOST]; /* do not choose them again */
 };
 
+typedef void balancer_learn_fn(struct server_shard *own, const struct outcome *outcome);
+
 struct balancer {
     const char *name; /* the value in the configuration */
     const char *doc;  /* one line for the reference */
@@ -58,6 +60,9 @@ struct balancer {
     void (*scratch_start)(const struct tier *tier, char *scratch, struct rand *rand);
     /* Index into tier->servers, or -1 when nobody may be chosen. */
     int (*pick)(const struct tier *tier, const struct ask *ask);
+    /* Takes in what came of an attempt; `own`: of the server, the worker's. NULL: it does
+     * not learn. */
+    balancer_learn_fn *learn;
 };
 
 /* By its name in the configuration; NULL when there is none. */
@@ -69,6 +74,7 @@ extern const struct balancer balancer_round_robin, balancer_weighted_round_robin
 extern const struct balancer balancer_least_connections;
 extern const struct balancer balancer_weighted_least_connections;
 extern const struct balancer balancer_random, balancer_random_two;
+extern const struct balancer balancer_least_response_time;
 
 /* What it counts for in a choice; 0: nothing new may go there. */
 static inline unsigned server_weight(const struct server *server, bool is_weighted)

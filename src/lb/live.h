@@ -53,8 +53,29 @@ enum server_failure {
 /* The label of weir_server_failures_total. */
 const char *server_failure_text(enum server_failure failure);
 
+/* What came of one attempt, for balancers that learn. Times are monotonic ns. */
+struct outcome {
+    uint64_t now;
+    uint64_t latency;   /* connecting, and from the whole request to the first byte */
+    unsigned in_flight; /* at the server when the attempt began, itself included */
+    bool has_failed;    /* or answered that it cannot */
+    bool is_unfinished; /* nobody waited for the end: latency is what it took at least */
+};
+
+enum { ESTIMATE_LEVELS = 8 }; /* in flight: 1, 2..3, 4..7, ... 128 and more */
+
+/* What one worker has learnt of a server from outcomes (lb/estimate.h). */
+struct estimate {
+    uint64_t at;                 /* of the newest outcome; 0: none yet */
+    uint64_t picked_at;          /* when this worker last chose it */
+    float errors;                /* 0..1: the failures of late */
+    float peak;                  /* ns: least_response_time */
+    float near[ESTIMATE_LEVELS]; /* ns, by requests in flight: prequal */
+};
+
 struct server_shard {
-    CACHE_ALIGNED uint64_t requests[CODE_CLASSES];
+    CACHE_ALIGNED struct estimate estimate; /* its worker alone looks at it */
+    uint64_t requests[CODE_CLASSES];
     uint64_t failures[FAILURE_COUNT];
     uint64_t bytes_sent, bytes_received; /* to and from the server */
     struct histogram response, connect;  /* time to first byte; connect */

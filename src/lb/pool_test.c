@@ -142,9 +142,12 @@ static void test_empty_set(void **state)
 static void test_all_balancers_on_random_states(void **state)
 {
     struct rand rand;
+    unsigned rows = 0;
 
+    while (balancers[rows])
+        rows++;
     rand_seed(&rand, 8);
-    for (int run = 0; run < 600; run++) {
+    for (unsigned run = 0; run < 100 * rows; run++) {
         unsigned count = 1 + (unsigned)rand_below(&rand, 90);
         struct crew *crew = crew_new(NULL, count);
         bool is_backup_turn = true, may_any = false;
@@ -154,10 +157,10 @@ static void test_all_balancers_on_random_states(void **state)
             crew->members[i].is_backup = rand_below(&rand, 5) == 0;
             crew->members[i].max_in_flight = (unsigned)rand_below(&rand, 3);
         }
-        crew_start(crew, balancers[run % 6]->name, rand_u64(&rand));
+        crew_start(crew, balancers[run % rows]->name, rand_u64(&rand));
         for (unsigned i = 0; i < count; i++) {
             atomic_store(&crew->live[i].in_flight, rand_below(&rand, 3));
-            if (rand_below(&rand, 10) < (unsigned)run % 11)
+            if (rand_below(&rand, 10) < run % 11)
                 crew_set_health(crew, i, HEALTH_DOWN);
         }
         for (unsigned i = 0; i < count; i++)

@@ -17,6 +17,7 @@ enum { CREW_MOST = 1000 };
 
 struct crew {
     struct server_live live[CREW_MOST];
+    struct server_shard shards[CREW_MOST]; /* one worker */
     struct member members[CREW_MOST];
     unsigned count;
     struct pool pool; /* more can be said of it before crew_start */
@@ -37,6 +38,7 @@ static inline struct crew *crew_new(const unsigned *weights, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         atomic_init(&crew->live[i].health, HEALTH_UP);
         atomic_init(&crew->live[i].ramp, RAMP_FULL);
+        crew->live[i].shards = &crew->shards[i];
         crew->members[i] = (struct member){
             .name = STR("s"),
             .addr = {.family = ADDR_IP4, .port = (uint16_t)(i + 1)},

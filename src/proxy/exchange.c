@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "proxy/learn.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 
@@ -289,6 +290,16 @@ void exchange_wake(struct exchange *x)
     exchange_run(x);
 }
 
+/* Of a tunnel nothing is learnt but that its server agreed to it. */
+static void learn_from_abort(struct exchange *x, enum cause cause)
+{
+    if (cause == CAUSE_SERVER_CLOSED || cause == CAUSE_SERVER_INVALID ||
+        cause == CAUSE_SERVER_TIMEOUT)
+        learn_failure_always(x);
+    else if (cause == CAUSE_CLIENT_CLOSED && x->step <= STEP_RECEIVE)
+        learn_departure_always(x);
+}
+
 void exchange_abort(struct exchange *x, enum cause cause)
 {
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
@@ -298,6 +309,8 @@ void exchange_abort(struct exchange *x, enum cause cause)
     }
     x->cause = cause;
     x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
+    if (x->attempt.server && x->snapshot && x->pool->balancer->learn)
+        learn_from_abort(x, cause);
     attempt_end(x, false);
     x->step = STEP_FINISH;
     exchange_run(x);

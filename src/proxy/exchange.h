@@ -53,6 +53,8 @@ struct attempt {
     struct link *link;
     struct pool_live *retry_of; /* a retry's budget was taken there */
     uint64_t began, connected, sent;
+    uint64_t asked;       /* when the whole request had been handed over; 0: not yet */
+    unsigned in_flight;   /* at the server when it began, itself included */
     bool is_reused;       /* the link was idle before */
     bool is_head_sent;    /* the request was handed to the link */
     uint64_t sent_before; /* bytes that had left on the link before it */

@@ -201,6 +201,8 @@ void relay_wake(struct relay *relay)
             return;
         }
     }
+    if (relay->ways[RELAY_SERVER].is_over && !relay->ways[RELAY_CLIENT].is_over)
+        relay->server_was_first = true;
     if (relay->ways[0].is_over && relay->ways[1].is_over) {
         relay_cut(relay, CAUSE_OK);
         return;

@@ -33,7 +33,8 @@ struct relay {
     uint64_t idle; /* ns; 0: for ever */
     relay_done_fn *done;
     void *owner;
-    enum cause cause; /* how it ended */
+    enum cause cause;      /* how it ended */
+    bool server_was_first; /* to end its side */
 };
 
 /* Begins with what may be there already: chunks of bytes read behind a handshake (taken

@@ -9,6 +9,7 @@
 #include "proto/proxy_header.h"
 #include "proto/websocket.h"
 #include "proxy/exchange.h"
+#include "proxy/learn.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/tunnel.h"
@@ -129,6 +130,7 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
     struct retry_case what = {.cause = retry_cause_of(cause)};
 
     counter_add(&server_shard(x)->failures[failure], 1);
+    learn_failure(x);
     if (x->attempt.link)
         what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
     if (may_retry(x, what))
@@ -181,6 +183,9 @@ enum flow step_pick(struct exchange *x)
     x->tries++;
     x->attempt.server = server;
     x->attempt.began = exchange_now(x);
+    if (x->pool->balancer->learn)
+        x->attempt.in_flight =
+            atomic_load_explicit(&server->in_flight, memory_order_relaxed);
     return FLOW_NEXT;
 }
 
@@ -297,7 +302,7 @@ enum flow step_send(struct exchange *x)
     x->attempt.sent_before = back->conn->sent;
     x->attempt.is_head_sent = true;
     back->ops->send_head(back, &what);
-    x->attempt.sent = exchange_now(x);
+    x->attempt.sent = x->attempt.asked = exchange_now(x);
     x->upload.to = back;
     x->upload.to_framing = x->upload.framing;
     if (!x->upload.is_sent) {
@@ -351,6 +356,7 @@ static void upload_over(struct exchange *x)
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
     exchange_done_with(x, DUE_UPLOAD);
     exchange_done_with(x, DUE_SERVER_TAKES);
+    x->attempt.asked = exchange_now(x);
     if (x->step < STEP_RESPONSE)
         exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
 }
@@ -466,6 +472,7 @@ static enum flow final_head(struct exchange *x)
     exchange_done_with(x, DUE_RESPONSE);
     histogram_add(&server_shard(x)->response, x->first_byte - attempt->sent);
     counter_add(&server_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
+    learn_answer(x);
     if (x->route->retries.on_errors >= RETRY_500 && wants_other_server(x))
         return FLOW_RETRY;
     body_init(&x->download, &attempt->link->back.end, &x->response, UINT64_MAX,
@@ -491,8 +498,10 @@ static enum flow take_head(struct exchange *x)
     if (status >= 200)
         return final_head(x);
     if (status == 101) {
-        if (x->request.flags & HEAD_UPGRADE && websocket_check_answer(&x->response))
+        if (x->request.flags & HEAD_UPGRADE && websocket_check_answer(&x->response)) {
+            learn_answer(x);
             return tunnel_begin(x);
+        }
         return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
     }
     flow = pass_interim(x);

@@ -9,6 +9,8 @@
 #include "proto/proxy_header.h"
 #include "proxy/access_log.h"
 
+enum { EARLY_MS = 5000 }; /* a server that hangs up before that has refused */
+
 static void try_server(struct tcp_session *session);
 
 /* What the configuration has to say ends with connecting. */
@@ -25,6 +27,28 @@ static void give_target_back(struct tcp_session *session)
     if (session->target)
         server_give(session->target);
     session->target = NULL;
+}
+
+/* What a balancer may learn of a connection is how long it took to stand, and that it did
+ * not stand, or was ended early by the server, who had not said a word. */
+static void learn(struct tcp_session *session, uint64_t since, bool has_failed)
+{
+    const struct worker *worker = session->guest.worker;
+    struct outcome outcome = {.now = worker->engine.loop.now,
+                              .latency = worker->engine.loop.now - since,
+                              .in_flight = session->in_flight,
+                              .has_failed = has_failed};
+
+    if (session->learn)
+        session->learn(&session->target->shards[worker->index], &outcome);
+}
+
+static bool was_turned_away(const struct tcp_session *session, const struct relay *relay)
+{
+    uint64_t stood = session->guest.worker->engine.loop.now - session->connected;
+
+    return (relay->cause == CAUSE_SERVER_CLOSED || relay->server_was_first) &&
+           !session->server.received && stood < (uint64_t)EARLY_MS * 1000000;
 }
 
 static void session_end(struct tcp_session *session)
@@ -57,6 +81,8 @@ static void relay_over(struct relay *relay)
 
     session->relay = NULL;
     session->cause = relay->cause;
+    if (was_turned_away(session, relay))
+        learn(session, session->connected, true);
     session_end(session);
 }
 
@@ -77,8 +103,11 @@ static struct server_live *pick(struct tcp_session *session)
         ask_add_tried(&ask, session->tried[i]);
     counter_add(&pool->live->shards[worker->index].requests, 1);
     server = pool_take(desk->set, &ask);
-    if (server)
+    session->learn = pool->balancer->learn;
+    if (server) {
+        session->in_flight = server_load(server);
         return server->live;
+    }
     counter_add(&pool->live->shards[worker->index].no_server, 1);
     return NULL;
 }
@@ -100,6 +129,7 @@ static void connect_failed(struct tcp_session *session, enum err why)
                                       : why == ERR_REFUSED ? FAILURE_CONNECT_REFUSED
                                                            : FAILURE_CONNECT_ERROR;
 
+        learn(session, session->connect_began, true);
         counter_add(&server->shards[worker->index].failures[failure], 1);
         if ((1 + atomic_fetch_add_explicit(&server->connect_failures, 1,
                                            memory_order_relaxed)) %
@@ -144,6 +174,7 @@ static void join(struct tcp_session *session)
     session->connected = worker->engine.loop.now;
     histogram_add(&server->shards[worker->index].connect,
                   session->connected - session->connect_began);
+    learn(session, session->connect_began, false);
     if (atomic_load_explicit(&server->connect_failures, memory_order_relaxed))
         atomic_store_explicit(&server->connect_failures, 0, memory_order_relaxed);
     if (listener->to->proxy_protocol != PROXY_PROTOCOL_OFF)

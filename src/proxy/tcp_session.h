@@ -6,6 +6,7 @@
 #define PROXY_TCP_SESSION_H
 
 #include "lb/balance.h"
+#include "lb/balance.h"
 #include "net/conn.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
@@ -21,6 +22,8 @@ struct tcp_session {
     struct snapshot *snapshot;       /* pinned until then; NULL afterwards */
     const struct listener *listener; /* of that snapshot */
     struct server_live *target;      /* counted in; NULL: none */
+    balancer_learn_fn *learn;        /* of the pool's balancer; NULL: it does not */
+    unsigned in_flight;              /* at the target when it was chosen */
     const struct server_live *tried[TCP_TRIES_MOST];
     unsigned tries;
     struct timer timer; /* connecting */

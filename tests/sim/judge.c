@@ -109,7 +109,7 @@ struct answer *answer_new(struct query *query, uint64_t size)
     return answer;
 }
 
-static void settle(struct query *query, enum outcome outcome)
+static void settle(struct query *query, enum fate outcome)
 {
     trace("outcome", query->id, outcome);
     if (query->outcome != OUTCOME_NONE)

@@ -11,7 +11,7 @@
 #include "wire.h"
 #include "world.h"
 
-enum outcome {
+enum fate {
     OUTCOME_NONE,
     OUTCOME_ANSWERED,
     OUTCOME_OWN, /* the daemon's own answer */
@@ -25,7 +25,7 @@ struct query {
     uint64_t id, body_size;
     const char *method;
     uint64_t settled_at;
-    enum outcome outcome;
+    enum fate outcome;
     unsigned reached;  /* servers that have read its head */
     bool is_forbidden; /* no server may ever see it */
     bool is_for_us;    /* a redirect or a fixed answer of the daemon's */

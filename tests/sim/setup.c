@@ -80,6 +80,7 @@ static const char *draw_balance(void)
         "weighted_least_connections",
         "random",
         "random_two",
+        "least_response_time",
     };
 
     return all[draw(array_len(all))];

@@ -222,7 +222,7 @@ static const char *const definitions[] = {
     "\"response_timeout\", 500, 502, 503, 504, \"500\", \"502\", \"503\", \"504\"]}, "
     "{\"$ref\": \"#/definitions/variable\"}]},",
     "\"balance\": {\"anyOf\": [{\"enum\": [\"round_robin\", \"weighted_round_robin\", "
-    "\"least_connections\", \"weighted_least_connections\", \"random\", "
+    "\"least_connections\", \"weighted_least_connections\", \"least_response_time\", \"random\", "
     "\"random_two\"]}, {\"$ref\": \"#/definitions/variable\"}]},",
     "\"split\": {\"type\": \"object\", \"minProperties\": 1, \"additionalProperties\": "
     "{\"type\": \"string\", \"pattern\": \"^[0-9]+%$|\\\\$\\\\{\"}},",

@@ -7,13 +7,10 @@
 
 /* In the order of the reference. The values are not used: balancers are found by name. */
 static const struct conf_choice balance_choices[] = {
-    {"round_robin", 0},
-    {"weighted_round_robin", 0},
-    {"least_connections", 0},
-    {"weighted_least_connections", 0},
-    {"random", 0},
-    {"random_two", 0},
-    {NULL, 0},
+    {"round_robin", 0},         {"weighted_round_robin", 0},
+    {"least_connections", 0},   {"weighted_least_connections", 0},
+    {"least_response_time", 0}, {"random", 0},
+    {"random_two", 0},          {NULL, 0},
 };
 
 static void read_balance(struct reader *reader, const struct conf_row *row,
@@ -33,7 +30,7 @@ static void read_balance(struct reader *reader, const struct conf_row *row,
 
 static const struct conf_form balance_form = {
     .words = "round_robin, weighted_round_robin, least_connections, "
-             "weighted_least_connections, random or random_two",
+             "weighted_least_connections, least_response_time, random or random_two",
     .schema = "{\"$ref\": \"#/definitions/balance\"}",
     .read = read_balance,
 };

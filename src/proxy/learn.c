@@ -1,0 +1,49 @@
+/* From the times of an attempt to an outcome. */
+#include "proxy/learn.h"
+
+static void learn(struct exchange *x, struct outcome outcome)
+{
+    const struct attempt *attempt = &x->attempt;
+
+    outcome.now = exchange_now(x);
+    outcome.in_flight = attempt->in_flight;
+    x->pool->balancer->learn(&attempt->server->shards[x->worker->index], &outcome);
+}
+
+static bool is_refusal(unsigned status)
+{
+    return status == 500 || (status >= 502 && status <= 504);
+}
+
+void learn_answer_always(struct exchange *x)
+{
+    const struct attempt *attempt = &x->attempt;
+    struct outcome outcome = {.has_failed = is_refusal(x->response.status)};
+
+    if (x->flags & EXCHANGE_UPLOADING)
+        outcome.is_unfinished = !outcome.has_failed;
+    else
+        outcome.latency =
+            attempt->connected - attempt->began + exchange_now(x) - attempt->asked;
+    learn(x, outcome);
+}
+
+void learn_failure_always(struct exchange *x)
+{
+    const struct attempt *attempt = &x->attempt;
+    uint64_t since = attempt->asked ? attempt->asked : attempt->began;
+
+    learn(x, (struct outcome){
+                 .has_failed = true,
+                 .latency = x->flags & EXCHANGE_UPLOADING ? 0 : exchange_now(x) - since});
+}
+
+void learn_departure_always(struct exchange *x)
+{
+    const struct attempt *attempt = &x->attempt;
+    uint64_t since = attempt->asked ? attempt->asked : attempt->began;
+
+    if (!(x->flags & EXCHANGE_UPLOADING))
+        learn(x, (struct outcome){.is_unfinished = true,
+                                  .latency = exchange_now(x) - since});
+}
