@@ -14,44 +14,42 @@ static inline void put(char **p, str s)
     *p += s.n;
 }
 
-/* "name: value\r\n" */
-static ALWAYS_INLINE void write_field(struct text *out, const struct field *field)
+static inline size_t field_size(const struct field *field)
 {
-    str name = field->name, value = field->value;
-    size_t n = name.n + 2 + value.n + 2;
-    char *p = out->p + out->n;
-
-    if (unlikely(n > out->room - out->n)) {
-        out->overflow = true;
-        return;
-    }
-    out->n += n;
-    if (value.p == name.p + name.n + 2 && memcmp(name.p + name.n, ": ", 2) == 0) {
-        put(&p, (str){name.p, n - 2});
-    } else {
-        put(&p, name);
-        put(&p, STR(": "));
-        if (value.n)
-            put(&p, value);
-    }
-    put(&p, line_end);
+    return field->name.n + 2 + field->value.n + 2;
 }
 
-/*
- * Hop-by-hop fields never, whatever `dropped` says; `passed_over` is one more (Host), or
- * NAME_COUNT.
- */
-static void write_fields(struct text *out, const struct head *head,
-                         enum field_name passed_over)
+/* "name: value\r\n" */
+static inline void put_field(char **p, const struct field *field)
 {
-    for (unsigned i = 0; i < head->field_count; i++) {
-        const struct field *field = &head->fields[i];
+    str name = field->name, value = field->value;
 
-        if (field->dropped || field->known == passed_over ||
-            name_is_hop_by_hop((enum field_name)field->known))
-            continue;
-        write_field(out, field);
+    if (value.p == name.p + name.n + 2 && memcmp(name.p + name.n, ": ", 2) == 0) {
+        put(p, str_slice(name.p, value.p + value.n));
+    } else {
+        put(p, name);
+        put(p, STR(": "));
+        if (value.n)
+            put(p, value);
     }
+    put(p, line_end);
+}
+
+/* Fields that are dropped or whose bit is in `not_written` (NAME_BIT) are passed over. */
+static void write_fields(struct text *out, const struct field *fields, unsigned count,
+                         uint64_t not_written)
+{
+    char *p = out->p + out->n, *end = out->p + out->room;
+
+    for (const struct field *field = fields; field < fields + count; field++) {
+        if (field->dropped || not_written >> field->known & 1)
+            continue;
+        if (likely(field_size(field) <= (size_t)(end - p)))
+            put_field(&p, field);
+        else
+            out->overflow = true;
+    }
+    out->n = (size_t)(p - out->p);
 }
 
 static void write_length(struct text *out, uint64_t length)
@@ -118,7 +116,8 @@ void h1_write_request(struct text *out, const struct head *head, str target,
                       head->method == HTTP_PATCH;
 
     write_request_line(out, head, target);
-    write_fields(out, head, NAME_HOST);
+    write_fields(out, head->fields, head->field_count,
+                 NAMES_HOP_BY_HOP | NAME_BIT(NAME_HOST));
     if (head->framing == FRAMING_CHUNKED)
         text_add(out, STR("Transfer-Encoding: chunked\r\n"));
     else if (head->framing == FRAMING_LENGTH)
@@ -178,7 +177,7 @@ static void write_status_line(struct text *out, const struct head *head)
 void h1_write_response(struct text *out, const struct head *head, enum h1_after after)
 {
     write_status_line(out, head);
-    write_fields(out, head, NAME_COUNT);
+    write_fields(out, head->fields, head->field_count, NAMES_HOP_BY_HOP);
     write_response_framing(out, head);
     write_connection(out, after);
     text_add(out, line_end);
@@ -193,8 +192,6 @@ void h1_write_chunk_size(struct text *out, uint64_t n)
 void h1_write_last_chunk(struct text *out, const struct field *trailers, unsigned count)
 {
     text_add(out, STR("0\r\n"));
-    for (unsigned i = 0; i < count; i++)
-        if (!trailers[i].dropped)
-            write_field(out, &trailers[i]);
+    write_fields(out, trailers, count, 0);
     text_add(out, line_end);
 }
