@@ -254,7 +254,7 @@ static str check_text(enum check_result result)
         [CHECK_NO_ANSWER] = "timeout", [CHECK_CLOSED] = "closed",
         [CHECK_INVALID] = "invalid",   [CHECK_BAD_STATUS] = "status",
         [CHECK_BAD_BODY] = "body",     [CHECK_NO_MATCH] = "body_regex",
-        [CHECK_BAD_JSON] = "json",
+        [CHECK_BAD_JSON] = "json",     [CHECK_BAD_ANSWER] = "answer",
     };
 
     return str_of(texts[result]);

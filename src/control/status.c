@@ -120,11 +120,11 @@ static void add_listener(struct scroll *out, const struct overview *view,
 static void add_check_result(struct scroll *out, const struct check_outcome *outcome)
 {
     static const char *const words[] = {
-        [CHECK_PASSED] = "connected",      [CHECK_CONNECT_FAILED] = "no connection",
-        [CHECK_NO_ANSWER] = "timeout",     [CHECK_CLOSED] = "closed early",
-        [CHECK_INVALID] = "not HTTP",      [CHECK_BAD_STATUS] = "status",
-        [CHECK_BAD_BODY] = "body differs", [CHECK_NO_MATCH] = "body differs",
-        [CHECK_BAD_JSON] = "json",
+        [CHECK_PASSED] = "passed",          [CHECK_CONNECT_FAILED] = "no connection",
+        [CHECK_NO_ANSWER] = "timeout",      [CHECK_CLOSED] = "closed early",
+        [CHECK_INVALID] = "not understood", [CHECK_BAD_STATUS] = "status",
+        [CHECK_BAD_BODY] = "body differs",  [CHECK_NO_MATCH] = "body differs",
+        [CHECK_BAD_JSON] = "json",          [CHECK_BAD_ANSWER] = "said no",
     };
     struct scroll text = {0};
 

@@ -73,12 +73,24 @@ static void add_remark(struct text *text, const struct check_outcome *outcome)
     text_char(text, ')');
 }
 
+/* What each kind speaks, and what it asks, in words. */
+static const struct {
+    const char *language, *question;
+} kinds[CHECK_KIND_COUNT] = {
+    [CHECK_BY_CONNECT] = {"TCP", "the connect"},
+    [CHECK_BY_HTTP] = {"HTTP", ""},
+    [CHECK_BY_SCRIPT] = {"what was expected", "the script"},
+    [CHECK_BY_POSTGRES] = {"PostgreSQL", "the startup message"},
+    [CHECK_BY_MYSQL] = {"MySQL", "the connect"},
+    [CHECK_BY_REDIS] = {"Redis", "PING"},
+    [CHECK_BY_SMTP] = {"SMTP", "the connect"},
+};
+
 static void add_question(struct text *text, const struct health_check *check)
 {
-    if (check->kind != CHECK_BY_HTTP) {
-        text_add(text, STR("the connect"));
+    text_add(text, str_of(kinds[check->kind].question));
+    if (check->kind != CHECK_BY_HTTP)
         return;
-    }
     add_some(text, check->request.method);
     text_char(text, ' ');
     add_some(text, check->request.path);
@@ -141,7 +153,8 @@ static void add_outcome(struct text *text, const struct health_check *check,
     case CHECK_INVALID:
         text_add(text, STR("answer to "));
         add_question(text, check);
-        text_add(text, STR(" is not HTTP"));
+        text_add(text, STR(" is not "));
+        text_add(text, str_of(kinds[check->kind].language));
         break;
     case CHECK_BAD_STATUS:
         text_add(text, STR("HTTP "));
@@ -161,6 +174,13 @@ static void add_outcome(struct text *text, const struct health_check *check,
         break;
     case CHECK_BAD_JSON:
         text_add(text, STR("json: "));
+        add_detail(text, outcome);
+        break;
+    case CHECK_BAD_ANSWER:
+        if (check->kind != CHECK_BY_SCRIPT) {
+            text_add(text, str_of(kinds[check->kind].language));
+            text_add(text, STR(": "));
+        }
         add_detail(text, outcome);
         break;
     case CHECK_RESULT_COUNT:
@@ -196,7 +216,9 @@ static void reason_passed(struct health_state *state, const struct health_check 
         text_u64(&text, check->healthy_after);
         text_add(&text, STR(" checks passed"));
     } else {
-        text_add(&text, outcome->status ? STR("HTTP ") : STR("connected"));
+        text_add(&text, outcome->status                  ? STR("HTTP ")
+                        : check->kind >= CHECK_BY_SCRIPT ? STR("answered")
+                                                         : STR("connected"));
         if (outcome->status)
             text_u64(&text, outcome->status);
         text_add(&text, STR(" in "));

@@ -22,6 +22,7 @@ enum check_result {
     CHECK_BAD_BODY, /* expect.body is not in it */
     CHECK_NO_MATCH, /* nor anything that expect.body_regex matches */
     CHECK_BAD_JSON,
+    CHECK_BAD_ANSWER, /* spoke the protocol, and said no */
     CHECK_RESULT_COUNT,
 };
 

@@ -134,6 +134,33 @@ static void test_words_of_each_failure(void **state_unused)
             assert_true(str_starts(health_reason(&state), STR("cannot connect: ")));
     }
     check.timeout = 1500;
+    for (enum check_kind kind = CHECK_BY_CONNECT; kind < CHECK_BY_PROGRAM; kind++) {
+        static const char *const words[] = {
+            "TCP: full",   "HTTP: full",  "full",      "PostgreSQL: full",
+            "MySQL: full", "Redis: full", "SMTP: full"};
+        struct check_outcome no = {CHECK_BAD_ANSWER, .detail_length = 4,
+                                   .detail = "full"};
+        struct health_state state;
+
+        check.kind = kind;
+        health_begin(&state, HEALTH_UNKNOWN, &check);
+        assert_true(health_record(&state, &check, &no));
+        assert_reason(&state, words[kind]);
+    }
+    check.kind = CHECK_BY_REDIS;
+    {
+        struct check_outcome invalid = {CHECK_INVALID};
+        struct check_outcome well = {CHECK_PASSED, .duration_ms = 2, .detail_length = 6,
+                                     .detail = "NOAUTH"};
+        struct health_state state;
+
+        health_begin(&state, HEALTH_UNKNOWN, &check);
+        assert_true(health_record(&state, &check, &invalid));
+        assert_reason(&state, "answer to PING is not Redis");
+        health_begin(&state, HEALTH_UNKNOWN, &check);
+        assert_true(health_record(&state, &check, &well));
+        assert_reason(&state, "answered in 2ms (NOAUTH)");
+    }
     check.kind = CHECK_BY_CONNECT;
     {
         struct health_state state;

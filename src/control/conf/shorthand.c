@@ -1,6 +1,6 @@
 /*
  * The short forms: listen/to for a whole configuration, an address for a server, off, a
- * path or the settings of `active` for `health`.
+ * path, a protocol or the settings of `active` for `health`.
  */
 #include "control/conf/draft.h"
 #include "control/conf/shorthand.h"
@@ -177,6 +177,15 @@ static void gather_active(struct complaints *complaints, struct node *health)
         node_add(arena, health, key, active);
 }
 
+/* "redis": the name of a protocol in the place of a path. */
+static bool is_check_kind(str word)
+{
+    for (const struct conf_choice *kind = check_kind_choices; kind->name; kind++)
+        if (str_eq(word, str_of(kind->name)))
+            return true;
+    return false;
+}
+
 static void expand_health(struct complaints *complaints, struct pair *pair)
 {
     struct arena *arena = &complaints->arena;
@@ -188,7 +197,8 @@ static void expand_health(struct complaints *complaints, struct pair *pair)
         gather_active(complaints, value);
     } else if (value->kind == NODE_WORD) {
         if (!word_is_off(value->text))
-            value = map_of(arena, value, STR("path"), value);
+            value = map_of(arena, value,
+                           is_check_kind(value->text) ? STR("kind") : STR("path"), value);
         pair->value = map_of(arena, pair->value, STR("active"), value);
     }
 }

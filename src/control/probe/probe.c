@@ -72,11 +72,13 @@ void outcome_tell(struct check_outcome *outcome, str words)
 static void deadline_passed(struct timer *timer)
 {
     struct probe *probe = container_of(timer, struct probe, deadline);
+    const struct probe_kind *kind = probe->question->kind;
 
     if (probe->conn.is_connecting)
         finish_connect(probe, ERR_TIMEOUT);
     else
-        probe_finish(probe, CHECK_NO_ANSWER, 0);
+        probe_finish(
+            probe, kind->late ? kind->late(probe, CHECK_NO_ANSWER) : CHECK_NO_ANSWER, 0);
 }
 
 static bool is_own_echo(const struct conn *conn, const struct addr *server)
@@ -102,8 +104,7 @@ static bool is_connected(struct probe *probe)
     return !e;
 }
 
-/* False: the kernel takes no more just now, or the check is over. */
-static bool is_sent(struct probe *probe)
+bool probe_send(struct probe *probe)
 {
     while (probe->unsent.n) {
         struct iovec part = {(char *)probe->unsent.p, probe->unsent.n};
@@ -125,7 +126,7 @@ static void go_on(struct conn *conn)
 {
     struct probe *probe = container_of(conn, struct probe, conn);
 
-    if (is_connected(probe) && is_sent(probe))
+    if (is_connected(probe) && probe_send(probe))
         probe->question->kind->proceed(probe);
 }
 

@@ -14,6 +14,7 @@
 
 struct probe;
 struct probe_question;
+struct talk;
 
 struct probe_kind {
     const char *name;
@@ -27,6 +28,13 @@ struct probe_kind {
 
     /* Gives back what hangs on probe->answer; NULL: nothing ever does. */
     void (*drop)(struct probe *probe);
+
+    /* Of talks (talk.h): looks at what was heard. True: talk->result is the verdict.
+     * Otherwise it may have set probe->unsent to say something. */
+    bool (*hear)(struct probe *probe, struct talk *talk);
+
+    /* It is too late for a verdict, for which `otherwise` would stand; NULL: it does. */
+    enum check_result (*late)(struct probe *probe, enum check_result otherwise);
 };
 
 extern const struct probe_kind probe_tcp, probe_http;
@@ -80,6 +88,10 @@ MUST_CHECK enum err probe_begin(struct probe *probe);
 
 /* Ends a running check without a word; harmless when none runs. */
 void probe_abandon(struct probe *probe);
+
+/* For kinds: sends probe->unsent. False: the kernel takes no more just now (proceed is
+ * called when all has gone), or the check is over. */
+bool probe_send(struct probe *probe);
 
 /* For kinds: what the server said of it, any bytes; shown to people beside the verdict. */
 void outcome_tell(struct check_outcome *outcome, str words);

@@ -5,7 +5,7 @@
  */
 #include "base/check.h"
 #include "control/conf/scroll.h"
-#include "control/probe/probe.h"
+#include "control/probe/talk.h"
 #include "proto/proxy_header.h"
 
 #include <stdlib.h>
@@ -56,6 +56,18 @@ static void keep_request(struct arena *arena, struct check_request *request)
     request->headers = headers;
 }
 
+static void keep_steps(struct arena *arena, struct health_check *check)
+{
+    struct check_step *steps =
+        keep_array(arena, check->steps, check->step_count * sizeof *steps);
+
+    for (unsigned i = 0; i < check->step_count; i++) {
+        keep(arena, &steps[i].send);
+        keep(arena, &steps[i].expect);
+    }
+    check->steps = steps;
+}
+
 static void keep_expect(struct arena *arena, struct check_expect *expect)
 {
     expect->status =
@@ -102,6 +114,10 @@ static void make_key(struct probe_question *question)
     add_part(&key, addr_print(&question->addr, memory, sizeof memory));
     add_part(&key, question->request);
     add_expect(&key, &check->expect);
+    for (unsigned i = 0; i < check->step_count; i++) {
+        add_part(&key, check->steps[i].send);
+        add_part(&key, check->steps[i].expect);
+    }
     question->key = arena_copy(&question->arena, scroll_str(&key));
     scroll_close(&key);
 }
@@ -116,6 +132,8 @@ static void make_request(struct probe_question *question, enum proxy_protocol pr
     struct text request;
     char *memory;
 
+    if (question->check.step_count)
+        room += question->check.steps[0].send.n;
     for (unsigned i = 0; i < asked->header_count; i++)
         room += asked->headers[i].name.n + asked->headers[i].value.n + 4;
     memory = malloc(room);
@@ -131,8 +149,10 @@ static void make_request(struct probe_question *question, enum proxy_protocol pr
 }
 
 static const struct probe_kind *const kinds[CHECK_KIND_COUNT] = {
-    [CHECK_BY_CONNECT] = &probe_tcp,
-    [CHECK_BY_HTTP] = &probe_http,
+    [CHECK_BY_CONNECT] = &probe_tcp,   [CHECK_BY_HTTP] = &probe_http,
+    [CHECK_BY_SCRIPT] = &probe_script, [CHECK_BY_POSTGRES] = &probe_postgres,
+    [CHECK_BY_MYSQL] = &probe_mysql,   [CHECK_BY_REDIS] = &probe_redis,
+    [CHECK_BY_SMTP] = &probe_smtp,
 };
 
 struct probe_question *probe_question_new(const struct probe_target *target)
@@ -147,6 +167,7 @@ struct probe_question *probe_question_new(const struct probe_target *target)
     check = &question->check;
     keep_request(&question->arena, &check->request);
     keep_expect(&question->arena, &check->expect);
+    keep_steps(&question->arena, check);
     question->kind = kinds[check->kind];
     question->addr = target->server->addr;
     if (check->port && question->addr.family != ADDR_UNIX)

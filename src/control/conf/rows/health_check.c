@@ -306,6 +306,78 @@ static const struct conf_row json_rows[] = {
     {.name = NULL},
 };
 
+/* ---- talks ---- */
+
+/* The one step of the short form. */
+static void read_step_part(struct reader *reader, const struct conf_row *row,
+                           const struct pair *pair, void *object)
+{
+    struct health_check *check = object;
+    const struct node *node = word_wanted(reader, pair);
+    struct check_step *step = check->step_count == 1
+                                  ? (struct check_step *)(uintptr_t)check->steps
+                                  : ARENA_NEW(reader->arena, struct check_step);
+
+    if (node)
+        *CONF_FIELD(step, row, str) = str_keep(reader, node->text);
+    check->steps = step;
+    check->step_count = 1;
+}
+
+static const struct conf_form step_part_form = {
+    .words = "any text",
+    .schema = "{\"type\": \"string\"}",
+    .read = read_step_part,
+};
+
+static const struct conf_row step_rows[] = {
+    {.name = "send",
+     .type = CONF_OWN,
+     CONF_AT(struct check_step, send),
+     .form = &text_form,
+     .doc = "What is sent first."},
+    {.name = "expect",
+     .type = CONF_OWN,
+     CONF_AT(struct check_step, expect),
+     .form = &text_form,
+     .doc = "A text that must come before the next step; without it nothing is waited "
+            "for."},
+    {.name = NULL},
+};
+
+static void read_steps(struct reader *reader, const struct conf_row *row,
+                       const struct pair *pair, void *object)
+{
+    struct health_check *check = object;
+    struct section section = {row->name, NULL, NULL};
+    struct check_step *steps;
+
+    if (!list_wanted(reader, pair))
+        return;
+    steps = ARENA_ARRAY(reader->arena, struct check_step, pair->value->count);
+    for (unsigned i = 0; i < pair->value->count; i++) {
+        struct node *item = pair->value->items[i];
+
+        if (map_wanted(reader, &(struct pair){NULL, item}, step_rows))
+            section_read(reader, &section, step_rows, item, &steps[i]);
+    }
+    check->steps = steps;
+    check->step_count = pair->value->count;
+}
+
+static const struct conf_form steps_form = {
+    .words = "a list of steps",
+    .read = read_steps,
+};
+
+const struct conf_choice check_kind_choices[] = {{"postgres", CHECK_BY_POSTGRES},
+                                                 {"mysql", CHECK_BY_MYSQL},
+                                                 {"redis", CHECK_BY_REDIS},
+                                                 {"smtp", CHECK_BY_SMTP},
+                                                 {NULL, 0}};
+
+static const struct conf_choice tcp_choices[] = {{"true", 0}, {NULL, 0}};
+
 /* ---- all of it ---- */
 
 const struct conf_row active_rows[] = {
@@ -348,6 +420,35 @@ const struct conf_row active_rows[] = {
      .word_offset = CONF_NO_FIELD,
      .needs = "path",
      .doc = "What the body must say, which is then JSON of at most 64 KiB."},
+    {.name = "tcp",
+     .type = CONF_CHOICE,
+     .offset = CONF_NO_FIELD,
+     .choices = tcp_choices,
+     .doc = "A TCP connection that stands is enough, or what `send` and `expect_text` "
+            "say. The same as nothing of all this."},
+    {.name = "send",
+     .type = CONF_OWN,
+     CONF_AT(struct check_step, send),
+     .form = &step_part_form,
+     .doc =
+         "Sent as soon as the connection stands. In double quotes \\r and \\n are ends "
+         "of lines."},
+    {.name = "expect_text",
+     .type = CONF_OWN,
+     CONF_AT(struct check_step, expect),
+     .form = &step_part_form,
+     .doc = "A text that must be somewhere in what the server says."},
+    {.name = "steps",
+     .type = CONF_LIST,
+     .offset = CONF_NO_FIELD,
+     .rows = step_rows,
+     .form = &steps_form,
+     .doc = "A longer talk: what to send and what to wait for, one after the other."},
+    {.name = "kind",
+     .type = CONF_CHOICE,
+     CONF_AT(struct health_check, kind),
+     .choices = check_kind_choices,
+     .doc = "The first words of that protocol; nobody logs in."},
     {.name = "port",
      .type = CONF_COUNT,
      CONF_AT(struct health_check, port),
@@ -412,22 +513,84 @@ const struct conf_row active_rows[] = {
 
 /* ---- what rows alone can not say ---- */
 
+/* Settings that say which kind of check it is; CHECK_KIND_COUNT: their value does. */
+static const struct claim {
+    const char *name;
+    enum check_kind kind;
+} claims[] = {
+    {"tcp", CHECK_BY_CONNECT},  {"path", CHECK_BY_HTTP},
+    {"send", CHECK_BY_SCRIPT},  {"expect_text", CHECK_BY_SCRIPT},
+    {"steps", CHECK_BY_SCRIPT}, {"kind", CHECK_KIND_COUNT},
+};
+
+static const struct claim *claim_of(str name)
+{
+    for (unsigned i = 0; i < array_len(claims); i++)
+        if (str_eq(name, str_of(claims[i].name)))
+            return &claims[i];
+    return NULL;
+}
+
+/* Send and expect_text go together, and with tcp; steps only with tcp. */
+static bool goes_with(const struct claim *one, const struct claim *other)
+{
+    bool has_tcp = one->kind == CHECK_BY_CONNECT || other->kind == CHECK_BY_CONNECT;
+    bool has_steps = strcmp(one->name, "steps") == 0 || strcmp(other->name, "steps") == 0;
+
+    if (has_tcp)
+        return one->kind == CHECK_BY_SCRIPT || other->kind == CHECK_BY_SCRIPT;
+    return one->kind == other->kind && !has_steps;
+}
+
+/* A server is checked in one way: C012 at the second one. */
+static void settle_kind(struct reader *reader, const struct node *active,
+                        struct health_check *check)
+{
+    const struct claim *first = NULL;
+
+    for (unsigned i = 0; i < active->count; i++) {
+        const struct node *key = active->pairs[i].key;
+        const struct claim *claim = claim_of(key->text);
+
+        if (!claim)
+            continue;
+        if (first && !goes_with(first, claim)) {
+            complaint_help(complain(reader->complaints, "C012", key->place,
+                                    "'%s' can not stand beside '%s'", claim->name,
+                                    first->name),
+                           "a server is checked in one way: use one or the other");
+            return;
+        }
+        if (!first || first->kind == CHECK_BY_CONNECT)
+            first = claim;
+    }
+    if (first && first->kind != CHECK_KIND_COUNT)
+        check->kind = first->kind;
+}
+
+static const struct node *word_at(const struct node *map, str name)
+{
+    const struct pair *pair = node_find(map, name);
+
+    return pair && pair->value->kind == NODE_WORD ? pair->value : NULL;
+}
+
 /* The check must have an answer before the next one is due. */
 static void check_overlap(struct reader *reader, const struct node *active,
                           const struct health_check *check)
 {
-    const struct pair *timeout = node_find(active, STR("timeout"));
-    const struct pair *interval = node_find(active, STR("interval"));
-    const struct pair *at = timeout ? timeout : interval;
+    const struct node *timeout = word_at(active, STR("timeout"));
+    const struct node *interval = word_at(active, STR("interval"));
+    const struct node *at = timeout ? timeout : interval;
 
-    if (!at || at->value->kind != NODE_WORD || check->timeout <= check->interval)
+    if (!at || check->timeout <= check->interval)
         return;
     complaint_help(
-        complain(reader->complaints, "C040", at->value->place,
+        complain(reader->complaints, "C040", at->place,
                  "health timeout (%s) is longer than the interval (%s): checks "
                  "will overlap",
-                 timeout ? word_of(reader, timeout->value) : "2s",
-                 interval ? word_of(reader, interval->value) : "5s"),
+                 timeout ? word_of(reader, timeout) : "2s",
+                 interval ? word_of(reader, interval) : "5s"),
         "keep timeout below interval; the default is 2s of 5s");
 }
 
@@ -435,15 +598,30 @@ static void check_overlap(struct reader *reader, const struct node *active,
 static void check_special(struct reader *reader, const struct node *active,
                           const char *name, bool is_idle, const char *what)
 {
-    const struct pair *given = node_find(active, str_of(name));
-    const struct pair *interval = node_find(active, STR("interval"));
+    const struct node *given = word_at(active, str_of(name));
+    const struct node *interval = word_at(active, STR("interval"));
 
-    if (!given || given->value->kind != NODE_WORD || !is_idle)
+    if (!given || !is_idle)
         return;
-    complain(reader->complaints, "W110", given->value->place,
+    complain(reader->complaints, "W110", given->place,
              "%s (%s) is not %s than the interval (%s): it changes nothing", name,
-             word_of(reader, given->value), what,
-             interval ? word_of(reader, interval->value) : "5s");
+             word_of(reader, given), what, interval ? word_of(reader, interval) : "5s");
+}
+
+static void check_steps(struct reader *reader, const struct node *active,
+                        const struct health_check *check)
+{
+    const struct pair *given = node_find(active, STR("steps"));
+    const struct node *list = given ? given->value : NULL;
+
+    if (!list || list->kind != NODE_LIST || check->step_count != list->count)
+        return;
+    if (!list->count)
+        complain(reader->complaints, "C013", given->key->place, "'steps' is empty");
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->items[i]->kind == NODE_MAP && !list->items[i]->count)
+            complain(reader->complaints, "C013", list->items[i]->place,
+                     "'send' or 'expect' is missing in this step");
 }
 
 void health_check_settle(struct reader *reader, const struct node *active,
@@ -451,7 +629,8 @@ void health_check_settle(struct reader *reader, const struct node *active,
 {
     if (!check->is_enabled || active->kind != NODE_MAP)
         return;
-    check->kind = check->request.path.n ? CHECK_BY_HTTP : CHECK_BY_CONNECT;
+    settle_kind(reader, active, check);
+    check_steps(reader, active, check);
     check_overlap(reader, active, check);
     check_special(reader, active, "fast_interval",
                   check->fast_interval && check->fast_interval >= check->interval,
