@@ -128,4 +128,5 @@ has one worker on CPU {proxy_cpu}; the load and the origin share CPU {load_cpu}.
 medians over the rounds; the ratio is the median of each round's ratio to the best peer in
 that round, so that what shakes the whole machine cancels. Within {close} of a goal counts
 as reached. weir has its metrics on. Requests/s are bounded by the load generator's CPU.
+[request-cost.md](request-cost.md) says where weir's own instructions go.
 """
