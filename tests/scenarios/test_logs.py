@@ -182,7 +182,7 @@ def test_stalled_pipe_blocks_nobody(fresh, tmp_path):
             until(lambda: (w.metrics().get("weir_log_dropped_total") or 0) > 0)
             began = time.monotonic()
             assert w.ask().status == 200
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5
     finally:
         os.close(reader)
 
@@ -219,7 +219,7 @@ def test_a_real_disk_full_and_free_again(fresh):
                     return b'"/after"' in f.read()
 
             until(is_written_again)
-            assert "no space left" in w.stderr
+            until(lambda: "no space left" in w.stderr)
     finally:
         os.rmdir(small)
 
@@ -227,4 +227,4 @@ def test_a_real_disk_full_and_free_again(fresh):
 def test_events_are_on_the_error_log(fresh):
     with Weir(http_config(stage.free_address())) as w:
         w.ask()
-        assert w.stderr.strip(), "a start is worth a line"
+        until(lambda: w.stderr.strip())     # a start is worth a line

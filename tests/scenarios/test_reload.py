@@ -209,7 +209,7 @@ def test_restart_only_settings_are_named(two):
     with Weir(http_config(two[0])) as w:
         w.change(runtime={"workers": 1})
         done = w.cli("reload")
-        assert "workers" in done.stdout + done.stderr + w.stderr
+        until(lambda: "workers" in done.stdout + done.stderr + w.stderr)
         assert w.ask().status == 200
 
 

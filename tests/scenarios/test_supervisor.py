@@ -85,7 +85,7 @@ def test_child_comes_back_with_the_last_accepted_configuration(one):
 
 
 def test_term_drains(one):
-    with Weir(http_config(one, runtime={"shutdown_grace": "10s"})) as w:
+    with Weir(http_config(one, runtime={"shutdown_grace": "60s"})) as w:
         busy, idle = w.client(), w.client()
         assert idle.ask().status == 200
         busy.send(stage.request_bytes("GET", "/delay/1"))
@@ -96,7 +96,7 @@ def test_term_drains(one):
         assert answer.status == 200, "what was begun is finished"
         assert answer["Connection"] == "close"
         w.wait_end()
-        assert time.monotonic() - began < 8, "it does not sit the grace out"
+        assert time.monotonic() - began < 30, "it does not sit the grace out"
         assert idle.closed()
         busy.close()
         idle.close()
@@ -109,7 +109,7 @@ def test_drain_ends_with_its_grace(one):
             until(lambda: one.seen("/hang"))
             began = time.monotonic()
             w.stop()
-            assert 0.7 < time.monotonic() - began < 8
+            assert 0.7 < time.monotonic() - began < 15 * stage.SLOW
 
 
 def test_second_term_ends_at_once(one):
@@ -119,12 +119,12 @@ def test_second_term_ends_at_once(one):
             busy.send(stage.request_bytes("GET", "/hang"))
             until(lambda: one.seen("/hang"))
             w.signal(signal.SIGTERM)
-            time.sleep(0.5)
+            until(lambda: "draining" in w.stderr)
             assert w.proc.poll() is None, "the first one waits"
             began = time.monotonic()
             w.signal(signal.SIGTERM)
-            w.proc.wait(10)
-            assert time.monotonic() - began < 5
+            w.proc.wait(30)
+            assert time.monotonic() - began < 30
             w.check_stderr()
             w.end()
 
@@ -132,11 +132,11 @@ def test_second_term_ends_at_once(one):
 def test_not_ready_while_draining(one):
     with Weir(http_config(one, runtime={"shutdown_grace": "5s"})) as w:
         with w.client() as busy:
-            busy.send(stage.request_bytes("GET", "/delay/1.5"))
-            until(lambda: one.seen("/delay/1.5"))
+            busy.send(stage.request_bytes("GET", "/delay/3"))
+            until(lambda: one.seen("/delay/3"))
             w.signal(signal.SIGTERM)
             try:
-                until(lambda: w.ask_admin("/readyz", timeout=2).status == 503, 1.2)
+                until(lambda: w.ask_admin("/readyz", timeout=2).status == 503)
             except (OSError, EOFError):
                 pass                # closed is as good as red
             assert busy.response().status == 200
@@ -187,7 +187,7 @@ def test_taken_admin_port_is_a_warning(one):
         try:
             until(lambda: reachable(w.address()))
             assert w.ask().status == 200
-            assert squatter.address.rsplit(":", 1)[1] in w.stderr
+            until(lambda: squatter.address.rsplit(":", 1)[1] in w.stderr)
         finally:
             if w.proc.poll() is None:
                 w.stop()
