@@ -175,9 +175,14 @@ static str say_server_state(struct arena *arena, const json_t *server)
 {
     str state = text_of(server, "state");
 
-    if (json_is_true(json_object_get(server, "backup")))
-        return arena_printf(arena, STR_FMT " (backup)", STR_ARG(state));
-    return state;
+    bool is_backup = json_is_true(json_object_get(server, "backup"));
+    bool is_warming = has(server, "slow_start");
+
+    if (!is_backup && !is_warming)
+        return state;
+    return arena_printf(arena, STR_FMT " (%s%s%s)", STR_ARG(state),
+                        is_backup ? "backup" : "", is_backup && is_warming ? ", " : "",
+                        is_warming ? "warm" : "");
 }
 
 static str say_check(struct arena *arena, const json_t *server, bool is_checked)
@@ -192,12 +197,24 @@ static str say_check(struct arena *arena, const json_t *server, bool is_checked)
                         STR_ARG(ago));
 }
 
+/* "slow_start 12s of 30s" */
+static str say_slow_start(struct arena *arena, const json_t *slow)
+{
+    str elapsed = say_duration(arena, real_of(slow, "elapsed"));
+    str window = say_duration(arena, real_of(slow, "window"));
+
+    return arena_printf(arena, "slow_start " STR_FMT " of " STR_FMT, STR_ARG(elapsed),
+                        STR_ARG(window));
+}
+
 /* Nothing for a server that is simply up. */
 static str say_why(struct arena *arena, const json_t *server)
 {
     const json_t *check = json_object_get(server, "last_check");
     str reason = text_of(server, "reason"), ago;
 
+    if (has(server, "slow_start"))
+        return say_slow_start(arena, json_object_get(server, "slow_start"));
     if (str_eq(text_of(server, "state"), STR("up")))
         return STR("");
     if (!has(check, "good_ago"))

@@ -111,6 +111,8 @@ static struct server_record *server_new(struct registry *registry,
     atomic_store_explicit(&record->live.health, record->health.health,
                           memory_order_relaxed);
     atomic_store_explicit(&record->live.ramp, RAMP_FULL, memory_order_relaxed);
+    list_init(&record->warm_node);
+    record->is_cold = registry->has_begun;
     list_add(&pool->servers, &record->node);
     record->key = copy_str(server_key(name, addr, memory));
     map_put(&pool->by_key, record->key, record);
@@ -120,6 +122,7 @@ static struct server_record *server_new(struct registry *registry,
 static void server_free(struct server_record *record)
 {
     list_remove(&record->node);
+    list_remove(&record->warm_node);
     map_remove(&record->pool->by_key, record->key);
     free_str(record->key);
     free_str(record->live.name);

@@ -37,9 +37,12 @@ struct server_record {
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct meter meter;
     struct drain drain;
-    bool is_listed;     /* seen while the members are being gone through */
-    unsigned farewells; /* that the prober still owes for it */
-    bool is_watched;    /* the prober was last told to watch it */
+    struct list warm_node; /* steward->warming.servers; alone: it is not there */
+    uint64_t warm_since;   /* monotonic ns; 0: it does not warm up */
+    bool is_cold;          /* warms up when it is usable (again) */
+    bool is_listed;        /* seen while the members are being gone through */
+    unsigned farewells;    /* that the prober still owes for it */
+    bool is_watched;       /* the prober was last told to watch it */
 };
 
 /* Name resolution of one entry that is a host name: control/discovery fills it. */

@@ -152,6 +152,14 @@ static void write_server_states(const struct overview *view, struct scroll *out)
     EACH_SERVER(view, server)
     exposition_u64(out, "weir_server_weight", SERVER_LABELS(server),
                    server->entry->weight);
+    exposition_family(
+        out, "weir_server_weight_ratio", "gauge",
+        "The part of its weight that it counts for: below 1 in a slow start.");
+    EACH_SERVER(view, server)
+    exposition_double(
+        out, "weir_server_weight_ratio", SERVER_LABELS(server),
+        (double)atomic_load_explicit(&server->live.ramp, memory_order_relaxed) /
+            RAMP_FULL);
     exposition_family(out, "weir_server_requests_in_flight", "gauge",
                       "Requests that the server has not answered yet.");
     EACH_SERVER(view, server)

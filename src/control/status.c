@@ -165,6 +165,21 @@ static str address_text(const struct server_record *server)
     return server->live.addr_text;
 }
 
+static void add_warming(struct scroll *out, const struct overview *view,
+                        const struct server_record *server)
+{
+    if (!server->warm_since)
+        return;
+    key(out, "slow_start");
+    scroll_char(out, '{');
+    add_double(out, "elapsed", (double)(view->now - server->warm_since) / 1e9);
+    add_double(out, "window", server->pool->pool->slow_start.window / 1e3);
+    add_double(out, "share",
+               (double)atomic_load_explicit(&server->live.ramp, memory_order_relaxed) /
+                   RAMP_FULL);
+    scroll_char(out, '}');
+}
+
 static void add_server(struct scroll *out, const struct overview *view,
                        const struct server_record *server)
 {
@@ -189,6 +204,7 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_reading(out, &reading);
     add_u64(out, "failures", failures);
     add_u64(out, "fails", server->health.failed);
+    add_warming(out, view, server);
     add_check(out, view, server);
     scroll_char(out, '}');
 }

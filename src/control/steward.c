@@ -267,6 +267,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     list_init(&steward->generations);
     timer_init(&steward->housekeeping, housekeeping);
     timer_init(&steward->drain_end, grace_over);
+    warming_init(&steward->warming);
     steward->started = sys_wall();
     if ((e = init_parts(steward, first))) {
         scroll_format(why, "error: weir cannot begin: %s\n", err_text(e));
@@ -342,6 +343,7 @@ void steward_free(struct steward *steward)
     loop_forget(&steward->engine.loop, &steward->signals);
     timer_remove(&steward->engine.loop.timers, &steward->housekeeping);
     timer_remove(&steward->engine.loop.timers, &steward->drain_end);
+    timer_remove(&steward->engine.loop.timers, &steward->warming.timer);
     engine_close(&steward->engine);
     free(steward->workers);
     free(steward->access_logs);

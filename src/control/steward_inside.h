@@ -1,6 +1,6 @@
 /*
  * The steward as its own files see it: steward.c (life), reload.c (from text to a
- * published snapshot), publish.c (mail to workers), wellness.c (who is well), and the
+ * published snapshot), publish.c (mail to workers), wellness.c and warming.c (who is well, and how much of its weight a server counts for), and the
  * house that the admin server looks into (house.c). Nobody else includes this.
  */
 #ifndef CONTROL_STEWARD_INSIDE_H
@@ -35,6 +35,12 @@ struct reload_account {
     uint64_t last_at; /* wall ns */
 };
 
+/* Servers in their slow start. */
+struct warming {
+    struct list servers; /* struct server_record */
+    struct timer timer;  /* runs while there are any */
+};
+
 enum { STEWARD_MAGIC = 0x53545744 };
 
 /* Rule zero: the steward joins all parts of the control side, each a struct of its own. */
@@ -62,6 +68,7 @@ struct steward {
     struct admin *admin;
     struct watch signals;
     struct timer housekeeping, drain_end;
+    struct warming warming;
     unsigned housekept; /* how often */
     struct reload_account reloads;
     uint64_t started; /* wall ns */
@@ -108,6 +115,17 @@ void wellness_watch(struct steward *steward, struct pool_record *pool);
 /* dns_changed_fn. */
 void wellness_names_changed(void *owner, str pool, str host, const struct addr *addrs,
                             unsigned count, str why);
+
+/* ---- warming.c ---- */
+
+void warming_init(struct warming *warming);
+
+/* Its health may have changed: a slow start begins or is given up. */
+void warming_look(struct steward *steward, struct server_record *record);
+
+/* Tells workers which part of its weight the server counts for, from all who have a say in
+ * it: its slow start. */
+void wellness_apply(struct steward *steward, struct server_record *record);
 
 /* ---- house.c ---- */
 

@@ -24,6 +24,7 @@ static void tell(struct steward *steward, const struct server_record *record)
 /* Workers see the new state from now on. */
 static void publish_health(struct steward *steward, struct server_record *record)
 {
+    warming_look(steward, record); /* before anybody can choose it */
     atomic_store_explicit(&record->live.health, record->health.health,
                           memory_order_release);
     record->changed_at = sys_wall();
@@ -93,7 +94,10 @@ void wellness_watch(struct steward *steward, struct pool_record *pool)
         if (pool->pool && record->entry && record->live.addr.family != ADDR_NONE &&
             health_check_changed(&record->health, &pool->pool->check))
             publish_health(steward, record);
+        if (record->is_cold)
+            warming_look(steward, record);
         watch_server(steward, record);
+        record->is_cold |= !record->entry; /* should it be named again */
         if (!record->entry)
             publish_idle_links_end(steward, record);
     }

@@ -156,6 +156,14 @@ struct keepalive {
     uint32_t max_requests; /* one connection is used for */
 };
 
+/* How a server comes to its whole weight. */
+struct slow_start {
+    bool is_enabled;
+    uint32_t window;
+    uint32_t aggression; /* thousandths */
+    uint32_t min_weight; /* percent */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -167,6 +175,7 @@ struct pool {
     unsigned server_count;
     struct keepalive keepalive;
     struct health_check check;
+    struct slow_start slow_start;
     enum when_all_down when_all_down;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;

@@ -203,6 +203,14 @@ static void expand_health(struct complaints *complaints, struct pair *pair)
     }
 }
 
+static void expand_slow_start(struct arena *arena, struct pair *pair)
+{
+    struct node *value = pair->value;
+
+    if (value->kind == NODE_WORD && !value->is_bad && !word_is_off(value->text))
+        pair->value = map_of(arena, value, STR("window"), value);
+}
+
 static void expand_servers(struct arena *arena, struct node *list)
 {
     for (unsigned i = 0; i < list->count; i++) {
@@ -227,6 +235,9 @@ static void expand_pools(struct complaints *complaints, struct node *pools)
         pair = node_find(pool, STR("health"));
         if (pair)
             expand_health(complaints, pair);
+        pair = node_find(pool, STR("slow_start"));
+        if (pair)
+            expand_slow_start(&complaints->arena, pair);
     }
 }
 
