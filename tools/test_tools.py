@@ -285,6 +285,11 @@ def test_words_lets_the_compiler_header_choose(tree):
     assert tree.run("check-words")[0] == 0
 
 
+def test_words_leaves_alone_what_pytest_left(tree):
+    tree.write(".pytest_cache/v/nodeids", '"test_x[/home/me/notes]"')
+    assert tree.run("check-words")[0] == 0
+
+
 # ---- run-tests: what counts as what
 
 @pytest.mark.parametrize("text, counts", [
