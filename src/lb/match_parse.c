@@ -117,13 +117,15 @@ static bool is_known_in_lower_case(str text)
 static void add_other_method(struct arena *arena, struct match *match, str text)
 {
     unsigned count = match->other_method_count;
-    str *grown = ARENA_ARRAY(arena, str, count + 1);
+    str *methods = (str *)match->other_methods;
 
-    if (count)
-        memcpy(grown, match->other_methods, count * sizeof *grown);
-    grown[count] = arena_copy(arena, text);
-    match->other_methods = grown;
-    match->other_method_count++;
+    if ((count & (count - 1)) == 0) { /* there is room for 1, 2, 4, ... */
+        methods = ARENA_ARRAY(arena, str, count ? 2 * (size_t)count : 1);
+        if (count)
+            memcpy(methods, match->other_methods, count * sizeof *methods);
+        match->other_methods = methods;
+    }
+    methods[match->other_method_count++] = arena_copy(arena, text);
 }
 
 enum err match_add_method(struct arena *arena, struct match *match, str text)

@@ -117,6 +117,23 @@ static void test_methods(void **state)
     assert_int_equal(match_add_method(&arena, &match, ((str){"A\0", 2})), ERR_INVALID);
 }
 
+static void test_many_methods_stay_in_order(void **state)
+{
+    struct match match = {0};
+    char name[] = "M00";
+
+    for (unsigned i = 0; i < 50; i++) {
+        name[1] = (char)('0' + i / 10);
+        name[2] = (char)('0' + i % 10);
+        assert_int_equal(match_add_method(&arena, &match, str_of(name)), ERR_OK);
+    }
+    assert_int_equal(match.other_method_count, 50);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal((match.other_methods[i].p[1] - '0') * 10 +
+                             (match.other_methods[i].p[2] - '0'),
+                         i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test_teardown(test_regex_errors_have_words_and_a_place, teardown),
         cmocka_unit_test_teardown(test_values, teardown),
         cmocka_unit_test_teardown(test_methods, teardown),
+        cmocka_unit_test_teardown(test_many_methods_stay_in_order, teardown),
     };
 
     arena_init(&arena, 0);

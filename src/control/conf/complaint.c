@@ -147,6 +147,14 @@ void complaint_choice(struct complaint *complaint, const char *label, str choice
     *vec_add(&complaint->choices, arena) = choice;
 }
 
+void complaint_choices(struct complaint *complaint, const char *label, str *choices,
+                       size_t count)
+{
+    complaint->choices_label = str_of(label);
+    complaint->choices.items = choices;
+    complaint->choices.count = complaint->choices.room = count;
+}
+
 static int by_text(const void *a, const void *b)
 {
     return str_compare(*(const str *)a, *(const str *)b);
@@ -163,17 +171,46 @@ static unsigned slips_allowed(size_t length)
     return length < 4 ? 1 : length < 6 ? 2 : 3;
 }
 
+/* Which bytes are in it, 64 kinds of them. */
+static uint64_t kinds_of(str text)
+{
+    uint64_t kinds = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        kinds |= (uint64_t)1 << (text.p[i] & 63);
+    return kinds;
+}
+
+/*
+ * The least that their distance can be, for a fraction of its cost: one slip adds or
+ * takes one byte at most, and brings in or drops one kind at most.
+ */
+static unsigned least_distance(str a, str b, uint64_t kinds_of_a)
+{
+    uint64_t kinds_of_b = kinds_of(b);
+    unsigned longer = (unsigned)(a.n > b.n ? a.n - b.n : b.n - a.n);
+    unsigned lost = (unsigned)__builtin_popcountll(kinds_of_a & ~kinds_of_b);
+    unsigned won = (unsigned)__builtin_popcountll(kinds_of_b & ~kinds_of_a);
+    unsigned most = lost > won ? lost : won;
+
+    return longer > most ? longer : most;
+}
+
 void complaint_suggest(struct complaint *complaint, str given)
 {
     str best = STR_NONE;
     unsigned best_distance = slips_allowed(given.n) + 1;
+    uint64_t kinds = kinds_of(given);
 
     for (size_t i = 0; i < complaint->choices.count; i++) {
         str choice = complaint->choices.items[i];
-        unsigned distance = str_distance(given, choice);
+        bool is_same = str_eq_nocase(given, choice);
+        unsigned distance = 0;
 
-        if (str_eq_nocase(given, choice))
-            distance = 0;
+        if (!is_same && least_distance(given, choice, kinds) >= best_distance)
+            continue;
+        if (!is_same)
+            distance = str_distance(given, choice);
         if (distance < best_distance && distance < choice.n && distance < given.n) {
             best = choice;
             best_distance = distance;

@@ -66,6 +66,9 @@ void complaint_note(struct complaint *complaint, const char *format, ...)
     PRINTF_LIKE(2, 3);
 /* choice: not copied, must outlive the complaint. */
 void complaint_choice(struct complaint *complaint, const char *label, str choice);
+/* All of them at once. The array is not copied: many complaints may name the same. */
+void complaint_choices(struct complaint *complaint, const char *label, str *choices,
+                       size_t count);
 /* Choices in alphabetical order. */
 void complaint_sort_choices(struct complaint *complaint);
 

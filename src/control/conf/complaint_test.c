@@ -1,6 +1,8 @@
 /* Complaints: their order, their look, and that no word makes them long. */
 #include "complaint.c"
 
+#include "base/rand.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -130,6 +132,28 @@ static void suggests_only_what_is_near(void **state)
     assert_false(suggests("udp", "http"));
 }
 
+/* Else a word that is near enough would be passed over. */
+static void the_least_distance_is_never_too_large(void **state)
+{
+    static const char letters[] = "abcA!0\xc3";
+    struct rand rand;
+    unsigned hits = 0;
+
+    rand_seed(&rand, 7);
+    for (unsigned i = 0; i < 20000; i++) {
+        char memory[2][8];
+        str a = {memory[0], rand_below(&rand, 8)}, b = {memory[1], rand_below(&rand, 8)};
+        unsigned least;
+
+        for (size_t j = 0; j < sizeof memory; j++)
+            memory[j / 8][j % 8] = letters[rand_below(&rand, sizeof letters - 1)];
+        least = least_distance(a, b, kinds_of(a));
+        assert_true(least <= str_distance(a, b));
+        hits += least > 0;
+    }
+    assert_true(hits > 10000); /* it is not 0 for all */
+}
+
 static void json_is_escaped(void **state)
 {
     complaints_add_source(&complaints, STR("a\"b"), STR(""));
@@ -151,6 +175,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tabs_keep_the_caret_in_its_column, begin, end),
         cmocka_unit_test_setup_teardown(places_outside_have_no_source_line, begin, end),
         cmocka_unit_test_setup_teardown(suggests_only_what_is_near, begin, end),
+        cmocka_unit_test_setup_teardown(the_least_distance_is_never_too_large, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(json_is_escaped, begin, end),
     };
 

@@ -169,6 +169,34 @@ static void off_is_off(void **state)
     assert_int_equal(snapshot->metrics.per_server, PER_SERVER_OFF);
 }
 
+/* The keys' names tell their places; both parts of a route's edits are one list. */
+static void header_edits_stay_in_order(void **state)
+{
+    struct scroll text = {0};
+    const struct header_edits *edits;
+
+    scroll_format(&text, "listeners: {web: {address: '127.0.0.1:80'}}\n"
+                         "pools: {a: {servers: [10.0.0.1:80]}}\n"
+                         "routes:\n"
+                         "  - to: a\n"
+                         "    headers:\n"
+                         "      request:\n"
+                         "        set:\n");
+    for (unsigned i = 0; i < 40; i++)
+        scroll_format(&text, "          X-%02u: v%u\n", i, i);
+    scroll_format(&text, "        add: {X-40: v40, X-41: v41}\n%c", '\0');
+    load_good(text.p);
+    scroll_close(&text);
+    edits = &snapshot->routes[0].request_headers;
+    assert_int_equal(edits->count, 42);
+    for (unsigned i = 0; i < 42; i++) {
+        str name = edits->items[i].name;
+
+        assert_int_equal((name.p[2] - '0') * 10 + (name.p[3] - '0'), i);
+        assert_int_equal(edits->items[i].verb, i < 40 ? HEADER_SET : HEADER_ADD);
+    }
+}
+
 static void routes_are_built(void **state)
 {
     load_good(
@@ -320,6 +348,7 @@ int main(void)
         TEST(the_shortest_file_has_all_defaults),
         TEST(an_object_overrides_key_by_key),
         TEST(off_is_off),
+        TEST(header_edits_stay_in_order),
         TEST(routes_are_built),
         TEST(variables_and_files_are_substituted_in_values),
         TEST(what_can_not_be_substituted_is_told_once),

@@ -35,7 +35,6 @@ static void complain_name(struct reader *reader, struct names *names, const char
     struct complaint *complaint =
         complain(reader->complaints, "C030", node->place, "there is no %s named '%s'",
                  thing, word_of(reader, node));
-    unsigned at = 0;
     str key;
 
     if (!names->sorted) {
@@ -44,8 +43,7 @@ static void complain_name(struct reader *reader, struct names *names, const char
             names->sorted[names->count++] = key;
         qsort(names->sorted, names->count, sizeof *names->sorted, by_text);
     }
-    for (at = 0; at < names->count; at++)
-        complaint_choice(complaint, label, names->sorted[at]);
+    complaint_choices(complaint, label, names->sorted, names->count);
     if (names->count)
         complaint_suggest(complaint, node->text);
     else

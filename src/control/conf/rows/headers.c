@@ -27,13 +27,17 @@ static bool check_name(struct reader *reader, const struct node *name)
 static void add_edit(struct reader *reader, struct header_edits *edits,
                      struct header_edit edit)
 {
-    struct header_edit *items =
-        ARENA_ARRAY(reader->arena, struct header_edit, edits->count + 1);
+    unsigned count = edits->count;
+    struct header_edit *items = (struct header_edit *)edits->items;
 
-    if (edits->count)
-        memcpy(items, edits->items, edits->count * sizeof *items);
+    if ((count & (count - 1)) == 0) { /* there is room for 1, 2, 4, ... */
+        items =
+            ARENA_ARRAY(reader->arena, struct header_edit, count ? 2 * (size_t)count : 1);
+        if (count)
+            memcpy(items, edits->items, count * sizeof *items);
+        edits->items = items;
+    }
     items[edits->count++] = edit;
-    edits->items = items;
 }
 
 static bool check_value(struct reader *reader, const struct node *value)
