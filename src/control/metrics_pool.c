@@ -263,6 +263,7 @@ static str check_text(enum check_result result)
         [CHECK_INVALID] = "invalid",   [CHECK_BAD_STATUS] = "status",
         [CHECK_BAD_BODY] = "body",     [CHECK_NO_MATCH] = "body_regex",
         [CHECK_BAD_JSON] = "json",     [CHECK_BAD_ANSWER] = "answer",
+        [CHECK_FAILED] = "exec",
     };
 
     return str_of(texts[result]);

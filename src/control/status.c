@@ -125,6 +125,7 @@ static void add_check_result(struct scroll *out, const struct check_outcome *out
         [CHECK_INVALID] = "not understood", [CHECK_BAD_STATUS] = "status",
         [CHECK_BAD_BODY] = "body differs",  [CHECK_NO_MATCH] = "body differs",
         [CHECK_BAD_JSON] = "json",          [CHECK_BAD_ANSWER] = "said no",
+        [CHECK_FAILED] = "failed",
     };
     struct scroll text = {0};
 

@@ -84,11 +84,14 @@ static const struct {
     [CHECK_BY_MYSQL] = {"MySQL", "the connect"},
     [CHECK_BY_REDIS] = {"Redis", "PING"},
     [CHECK_BY_SMTP] = {"SMTP", "the connect"},
+    [CHECK_BY_PROGRAM] = {"", ""},
 };
 
 static void add_question(struct text *text, const struct health_check *check)
 {
     text_add(text, str_of(kinds[check->kind].question));
+    if (check->kind == CHECK_BY_PROGRAM)
+        add_some(text, check->program[0]);
     if (check->kind != CHECK_BY_HTTP)
         return;
     add_some(text, check->request.method);
@@ -140,7 +143,8 @@ static void add_outcome(struct text *text, const struct health_check *check,
         add_connect_error(text, outcome->error, check->timeout);
         break;
     case CHECK_NO_ANSWER:
-        text_add(text, STR("no answer to "));
+        text_add(text, check->kind == CHECK_BY_PROGRAM ? STR("no end of ")
+                                                       : STR("no answer to "));
         add_question(text, check);
         text_add(text, STR(" within "));
         add_duration(text, check->timeout);
@@ -181,6 +185,11 @@ static void add_outcome(struct text *text, const struct health_check *check,
             text_add(text, str_of(kinds[check->kind].language));
             text_add(text, STR(": "));
         }
+        add_detail(text, outcome);
+        break;
+    case CHECK_FAILED:
+        add_question(text, check);
+        text_add(text, STR(": "));
         add_detail(text, outcome);
         break;
     case CHECK_RESULT_COUNT:

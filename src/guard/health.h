@@ -23,6 +23,7 @@ enum check_result {
     CHECK_NO_MATCH, /* nor anything that expect.body_regex matches */
     CHECK_BAD_JSON,
     CHECK_BAD_ANSWER, /* spoke the protocol, and said no */
+    CHECK_FAILED,     /* the program says no, or can not be run */
     CHECK_RESULT_COUNT,
 };
 

@@ -4,6 +4,8 @@
  */
 #include "io/sys.h"
 
+#include "io/sys_child.h"
+
 #include "disk.h"
 #include "files.h"
 #include "host.h"
@@ -437,4 +439,41 @@ enum err sys_socket_remove(const char *path)
 unsigned sys_file_limit(void)
 {
     return files_limit();
+}
+
+/* ---- programs: there are none in this world ---- */
+
+enum err sys_child_start(const char *const *argv, const char *const *env,
+                         struct sys_child *child)
+{
+    (void)argv;
+    (void)env;
+    (void)child;
+    return ERR_NOT_FOUND;
+}
+
+enum err sys_child_read(const struct sys_child *child, void *p, size_t n, size_t *got)
+{
+    (void)child;
+    (void)p;
+    (void)n;
+    (void)got;
+    return ERR_EOF;
+}
+
+bool sys_child_ended(const struct sys_child *child, unsigned *status)
+{
+    (void)child;
+    (void)status;
+    return false;
+}
+
+void sys_child_kill(const struct sys_child *child)
+{
+    (void)child;
+}
+
+void sys_child_close(struct sys_child *child)
+{
+    (void)child;
 }

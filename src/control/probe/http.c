@@ -328,4 +328,5 @@ static void http_drop(struct probe *probe)
     free(answer);
 }
 
-const struct probe_kind probe_http = {"http", http_compose, http_proceed, http_drop};
+const struct probe_kind probe_http = {
+    .name = "http", .compose = http_compose, .proceed = http_proceed, .drop = http_drop};

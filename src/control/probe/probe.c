@@ -130,9 +130,21 @@ static void go_on(struct conn *conn)
         probe->question->kind->proceed(probe);
 }
 
+/* The program is not there, or must not be run. */
+static void finish_unable(struct probe *probe, enum err error)
+{
+    char memory[64];
+    struct text text = text_in(memory, sizeof memory);
+
+    text_format(&text, "it can not be run: %s", err_text(error));
+    outcome_tell(&probe->outcome, text_str(&text));
+    finish(probe, CHECK_FAILED);
+}
+
 enum err probe_begin(struct probe *probe)
 {
     const struct probe_question *question = probe->question;
+    const struct probe_kind *kind = question->kind;
     struct loop *loop = &probe->engine->loop;
     enum err e;
 
@@ -140,15 +152,18 @@ enum err probe_begin(struct probe *probe)
     probe->begun = sys_now();
     probe->unsent = question->request;
     probe->outcome = (struct check_outcome){0};
-    e = conn_dial(&probe->conn, probe->engine, &question->addr, go_on);
-    if (e == ERR_NO_FDS || e == ERR_NO_MEMORY)
+    e = kind->begin ? kind->begin(probe)
+                    : conn_dial(&probe->conn, probe->engine, &question->addr, go_on);
+    if (e == ERR_NO_FDS || e == ERR_NO_MEMORY || e == ERR_AGAIN)
         return e;
     probe->is_running = true;
     timer_set(&loop->timers, &probe->deadline,
               probe->begun + question->check.timeout * NS_PER_MS);
-    if (e)
+    if (e && kind->begin)
+        finish_unable(probe, e);
+    else if (e)
         finish_connect(probe, e);
-    else
+    else if (!kind->begin)
         go_on(&probe->conn);
     return ERR_OK;
 }

@@ -14,10 +14,15 @@
 
 struct probe;
 struct probe_question;
+struct program_list;
 struct talk;
 
 struct probe_kind {
     const char *name;
+
+    /* What is done instead of dialling; NULL: the server is dialled. On error there is
+     * nothing to drop. */
+    enum err (*begin)(struct probe *probe);
 
     /* Appends what is sent as soon as the connection stands; NULL: nothing. */
     void (*compose)(struct text *out, const struct probe_question *question);
@@ -44,8 +49,9 @@ struct probe_question {
     struct arena arena;
     const struct probe_kind *kind;
     struct health_check check;
-    struct addr addr;     /* whom to ask: the server, at the check's port */
-    struct pattern regex; /* compiled, where check.expect.body_regex says one */
+    struct addr addr;         /* whom to ask: the server, at the check's port */
+    struct pattern regex;     /* compiled, where check.expect.body_regex says one */
+    const char **argv, **env; /* of a program; each ends with NULL */
     str request; /* to send; begins with a PROXY header where the server wants one */
     str key;     /* two questions are the same when their keys are */
 };
@@ -65,6 +71,7 @@ struct probe {
     struct engine *engine;
     struct probe_question *question; /* its own; changes only between two checks */
     probe_fn *finished;
+    struct program_list *programs; /* set by the owner, where programs are run */
     bool is_running;
     struct conn conn;
     struct timer deadline;

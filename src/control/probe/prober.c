@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
-#include "control/probe/probe.h"
+#include "control/probe/program.h"
 #include "guard/rhythm.h"
 
 #include <stdlib.h>
@@ -32,10 +32,12 @@ struct prober {
     struct mailbox *home;
     mail_fn *report;
     void *owner;
-    struct map by_question; /* question->key -> struct watched */
-    struct map by_server;   /* server_live's address -> struct listening */
-    struct list all;        /* struct watched, in an order that no address decides */
-    struct list line;       /* those whose time has come */
+    struct map by_question;   /* question->key -> struct watched */
+    struct map by_server;     /* server_live's address -> struct listening */
+    struct list all;          /* struct watched, in an order that no address decides */
+    struct list line;         /* those whose time has come */
+    struct list program_line; /* the same, of checks that are programs */
+    struct program_list programs;
     struct deferred serve_line;
     struct timer tick;
     unsigned running, at_once, begun_this_tick;
@@ -97,14 +99,20 @@ static void send_report(struct prober *prober, struct server_live *server,
 
 /* ---- the timetable ---- */
 
+static bool has_line(const struct prober *prober)
+{
+    return !list_is_empty(&prober->line) || !list_is_empty(&prober->program_line);
+}
+
 static void join_line(struct watched *watched)
 {
     struct prober *prober = watched->prober;
+    bool is_program = watched->probe.question->kind == &probe_program;
 
     timer_remove(&prober->engine.loop.timers, &watched->next);
     if (watched->probe.is_running || !list_is_empty(&watched->in_line))
         return; /* never two at once */
-    list_add(&prober->line, &watched->in_line);
+    list_add(is_program ? &prober->program_line : &prober->line, &watched->in_line);
     loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
@@ -139,7 +147,7 @@ static void check_finished(struct probe *probe, const struct check_outcome *outc
     set_next(watched,
              probe->begun +
                  rhythm_next(&watched->rhythm, check, &prober->engine.rand) * NS_PER_MS);
-    if (!list_is_empty(&prober->line))
+    if (has_line(prober))
         loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
@@ -162,7 +170,7 @@ static void tick_came(struct timer *tick)
     struct prober *prober = container_of(tick, struct prober, tick);
 
     prober->begun_this_tick = 0;
-    if (!list_is_empty(&prober->line))
+    if (has_line(prober))
         loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
@@ -174,7 +182,11 @@ static void serve_line(struct deferred *deferred)
     while (prober->begun_this_tick < STARTS_A_TICK && prober->running < prober->at_once &&
            (node = list_take(&prober->line)))
         begin_check(list_entry(node, struct watched, in_line));
-    if (prober->begun_this_tick && prober->tick.due == TIMER_NEVER)
+    while (prober->begun_this_tick < STARTS_A_TICK &&
+           prober->programs.count < PROGRAMS_AT_ONCE &&
+           (node = list_take(&prober->program_line)))
+        begin_check(list_entry(node, struct watched, in_line));
+    if ((prober->begun_this_tick || has_line(prober)) && prober->tick.due == TIMER_NEVER)
         timer_set(&prober->engine.loop.timers, &prober->tick, in_ms(prober, TICK));
 }
 
@@ -193,7 +205,7 @@ static void watched_free(struct watched *watched)
     map_remove(&prober->by_question, watched->probe.question->key);
     probe_close(&watched->probe);
     free(watched);
-    if (!list_is_empty(&prober->line))
+    if (has_line(prober))
         loop_defer(&prober->engine.loop, &prober->serve_line);
 }
 
@@ -211,6 +223,7 @@ static struct watched *watched_of(struct prober *prober, struct probe_question *
     watched->prober = prober;
     list_init(&watched->listeners);
     probe_init(&watched->probe, &prober->engine, question, check_finished);
+    watched->probe.programs = &prober->programs;
     timer_init(&watched->next, time_came);
     list_init(&watched->in_line);
     list_add(&prober->all, &watched->node);
@@ -335,6 +348,8 @@ enum err prober_new(struct prober **out, struct mailbox *home, mail_fn *report,
     timer_init(&prober->tick, tick_came);
     list_init(&prober->all);
     list_init(&prober->line);
+    list_init(&prober->program_line);
+    program_list_init(&prober->programs);
     deferred_init(&prober->serve_line, serve_line);
     *out = prober;
     return ERR_OK;
@@ -371,6 +386,7 @@ void prober_stop(struct prober *prober)
     list_each_safe(node, &prober->all) {
         free_watching(list_entry(node, struct watched, node));
     }
+    program_list_close(&prober->programs);
     map_close(&prober->by_question);
     map_close(&prober->by_server);
     timer_remove(&loop->timers, &prober->tick);

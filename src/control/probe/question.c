@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "control/conf/scroll.h"
+#include "control/probe/program.h"
 #include "control/probe/talk.h"
 #include "proto/proxy_header.h"
 
@@ -118,6 +119,10 @@ static void make_key(struct probe_question *question)
         add_part(&key, check->steps[i].send);
         add_part(&key, check->steps[i].expect);
     }
+    for (unsigned i = 0; question->argv && question->argv[i]; i++)
+        add_part(&key, str_of(question->argv[i]));
+    for (unsigned i = 0; question->env && question->env[i]; i++)
+        add_part(&key, str_of(question->env[i]));
     question->key = arena_copy(&question->arena, scroll_str(&key));
     scroll_close(&key);
 }
@@ -152,7 +157,7 @@ static const struct probe_kind *const kinds[CHECK_KIND_COUNT] = {
     [CHECK_BY_CONNECT] = &probe_tcp,   [CHECK_BY_HTTP] = &probe_http,
     [CHECK_BY_SCRIPT] = &probe_script, [CHECK_BY_POSTGRES] = &probe_postgres,
     [CHECK_BY_MYSQL] = &probe_mysql,   [CHECK_BY_REDIS] = &probe_redis,
-    [CHECK_BY_SMTP] = &probe_smtp,
+    [CHECK_BY_SMTP] = &probe_smtp,     [CHECK_BY_PROGRAM] = &probe_program,
 };
 
 struct probe_question *probe_question_new(const struct probe_target *target)
@@ -168,6 +173,7 @@ struct probe_question *probe_question_new(const struct probe_target *target)
     keep_request(&question->arena, &check->request);
     keep_expect(&question->arena, &check->expect);
     keep_steps(&question->arena, check);
+    check->program = keep_words(&question->arena, check->program, check->program_count);
     question->kind = kinds[check->kind];
     question->addr = target->server->addr;
     if (check->port && question->addr.family != ADDR_UNIX)
@@ -176,6 +182,8 @@ struct probe_question *probe_question_new(const struct probe_target *target)
         e = pattern_compile(&question->regex, PATTERN_REGEX, false,
                             check->expect.body_regex, NULL);
     CHECK(!e); /* the configuration's reader has done the same */
+    if (check->kind == CHECK_BY_PROGRAM)
+        program_prepare(question, target->server);
     make_request(question, target->proxy_protocol);
     make_key(question);
     return question;

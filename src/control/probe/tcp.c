@@ -7,4 +7,4 @@ static void tcp_proceed(struct probe *probe)
     probe_finish(probe, CHECK_PASSED, 0);
 }
 
-const struct probe_kind probe_tcp = {"tcp", NULL, tcp_proceed, NULL};
+const struct probe_kind probe_tcp = {.name = "tcp", .proceed = tcp_proceed};
