@@ -41,6 +41,20 @@ void text_seconds(struct text *text, uint64_t ns)
     text_add(text, (str){decimals, sizeof decimals});
 }
 
+void text_duration(struct text *text, uint64_t ms)
+{
+    static const struct {
+        uint64_t ms;
+        const char *unit;
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    unsigned at = 0;
+
+    while (units[at].ms > 1 && (ms == 0 || ms % units[at].ms))
+        at++;
+    text_u64(text, ms / units[at].ms);
+    text_add(text, str_of(units[at].unit));
+}
+
 void text_format(struct text *text, const char *format, ...)
 {
     va_list args;

@@ -56,6 +56,9 @@ void text_hex(struct text *text, uint64_t value, unsigned width);
 /* Nanoseconds as seconds with six decimals ("0.000123"). */
 void text_seconds(struct text *text, uint64_t ns);
 
+/* "500ms", "90s", "5m", "2h": the largest unit in which it is whole. */
+void text_duration(struct text *text, uint64_t ms);
+
 /* As printf. Needs room for one byte more than it adds. */
 void text_format(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 

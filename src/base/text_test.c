@@ -110,9 +110,24 @@ static void test_exact_fit(void **state)
     assert_text(&text, "abc");
 }
 
+static void test_duration(void **state)
+{
+    char memory[64];
+    struct text text = text_in(memory, sizeof memory);
+
+    text_duration(&text, 0);
+    text_duration(&text, 1500);
+    text_duration(&text, 90000);
+    text_duration(&text, 300000);
+    text_duration(&text, 7200000);
+    assert_int_equal(text.n, strlen("0ms1500ms90s5m2h"));
+    assert_memory_equal(text.p, "0ms1500ms90s5m2h", text.n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_duration),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_never_beyond_the_room),
         cmocka_unit_test(test_exact_fit),

@@ -20,6 +20,13 @@ struct drain {
     bool is_over;
 };
 
+/* Why a circuit breaker is as it is (control/circuits.c). */
+struct circuit_note {
+    uint64_t since; /* wall ns; 0: it has never moved */
+    uint32_t length;
+    char words[120];
+};
+
 /* What the steward knows of a server beyond what workers see. */
 struct server_record {
     struct server_live live; /* what others point to */
@@ -35,6 +42,7 @@ struct server_record {
     uint64_t checks[CHECK_RESULT_COUNT]; /* by enum check_result */
     struct histogram check_time;
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
+    struct circuit_note circuit;
     struct meter meter;
     struct drain drain;
     struct list warm_node; /* steward->warming.servers; alone: it is not there */
@@ -76,6 +84,7 @@ struct route_record {
     struct route_live live;
     struct list node;
     bool is_current;
+    struct circuit_note circuit;
 };
 
 struct registry {

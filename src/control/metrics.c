@@ -316,4 +316,5 @@ void metrics_write(const struct overview *view, struct scroll *out)
     write_in_flight(view, out);
     write_errors(view, out);
     metrics_write_pools(view, out);
+    metrics_write_breakers(view, out);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/text.h"
+#include "control/circuits.h"
 #include "control/drain.h"
 #include "control/publish.h"
 
@@ -222,6 +223,7 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     drain_look(steward);
     registry_attach(&steward->registry, snapshot);
     steward->current = snapshot;
+    circuits_apply(steward);
     steward_give_workers(steward, snapshot);
     reload_all_members(steward);
     steward->registry.has_begun = true;

@@ -181,6 +181,28 @@ static void add_warming(struct scroll *out, const struct overview *view,
     scroll_char(out, '}');
 }
 
+/* Of a breaker that has never moved only that it is closed. */
+static void add_breaker(struct scroll *out, const struct overview *view,
+                        const struct circuit *circuit, const struct circuit_note *note)
+{
+    struct circuit_view now =
+        circuit_unpack(atomic_load_explicit(&circuit->word, memory_order_relaxed));
+    uint64_t wait = circuit_wait(circuit, view->now);
+
+    key(out, "breaker");
+    scroll_char(out, '{');
+    add_str(out, "state", str_of(circuit_state_text(now.state)));
+    if (note->since) {
+        add_str(out, "reason", (str){note->words, note->length});
+        add_ago(out, "since", note->since, view->wall);
+    }
+    if (now.is_forced)
+        add_bool(out, "by_hand", true);
+    if (now.state == CIRCUIT_OPEN && !now.is_forced)
+        add_double(out, "tries_in", (double)wait / 1000);
+    scroll_char(out, '}');
+}
+
 static void add_server(struct scroll *out, const struct overview *view,
                        const struct server_record *server)
 {
@@ -207,7 +229,17 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_u64(out, "fails", server->health.failed);
     add_warming(out, view, server);
     add_check(out, view, server);
+    if (server->pool->pool->breaker)
+        add_breaker(out, view, &server->live.circuit, &server->circuit);
     scroll_char(out, '}');
+}
+
+static bool is_open(const struct server_record *server)
+{
+    uint64_t word =
+        atomic_load_explicit(&server->live.circuit.word, memory_order_relaxed);
+
+    return server->pool->pool->breaker && circuit_state_of(word) == CIRCUIT_OPEN;
 }
 
 /* Why nobody in the pool may be chosen: the reason of the server that went last. */
@@ -215,7 +247,7 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
                            struct pool_record *record)
 {
     const struct server_record *last = NULL;
-    unsigned all = 0, usable = 0;
+    unsigned all = 0, usable = 0, broken = 0;
 
     list_each(node, &record->servers) {
         struct server_record *server = list_entry(node, struct server_record, node);
@@ -224,12 +256,15 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
             continue;
         all++;
         usable += health_is_usable(server->health.health);
+        broken += health_is_usable(server->health.health) && is_open(server);
         if (!last || server->changed_at > last->changed_at)
             last = server;
     }
     add_u64(out, "up", usable);
     add_u64(out, "all", all);
-    add_str(out, "state", usable ? STR("ok") : STR("down"));
+    add_str(out, "state", usable > broken ? STR("ok") : STR("down"));
+    if (usable && usable == broken)
+        add_str(out, "reason", STR("the circuit breakers of all servers are open"));
     if (usable || !last)
         return;
     add_str(out, "reason", health_reason(&last->health));
@@ -263,6 +298,32 @@ static void add_pool(struct scroll *out, const struct overview *view,
     scroll_add(out, STR("]}"));
 }
 
+/* Routes have little to say but this. */
+static void add_routes(struct scroll *out, const struct overview *view)
+{
+    const struct snapshot *snapshot = view->snapshot;
+    bool is_begun = false;
+
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+
+        if (!route->breaker)
+            continue;
+        if (!is_begun) {
+            key(out, "routes");
+            scroll_char(out, '[');
+            is_begun = true;
+        }
+        next_item(out);
+        add_str(out, "name", route->name);
+        add_breaker(out, view, &route->live->circuit,
+                    &container_of(route->live, struct route_record, live)->circuit);
+        scroll_char(out, '}');
+    }
+    if (is_begun)
+        scroll_char(out, ']');
+}
+
 void status_write(const struct overview *view, struct scroll *out)
 {
     scroll_char(out, '{');
@@ -276,6 +337,7 @@ void status_write(const struct overview *view, struct scroll *out)
     for (unsigned i = 0; i < view->snapshot->listener_count; i++)
         add_listener(out, view, &view->snapshot->listeners[i]);
     scroll_char(out, ']');
+    add_routes(out, view);
     key(out, "pools");
     scroll_char(out, '[');
     for (unsigned i = 0; i < view->snapshot->pool_count; i++)

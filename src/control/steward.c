@@ -3,6 +3,7 @@
  * What it does between lies in reload.c, wellness.c, publish.c and house.c.
  */
 #include "base/check.h"
+#include "control/circuits.h"
 #include "control/drain.h"
 #include "control/publish.h"
 
@@ -242,6 +243,7 @@ static enum err init_parts(struct steward *steward, const struct snapshot *first
     steward->desk = (struct steward_desk){
         .mailbox = &steward->engine.loop.mailbox,
         .server_fails = wellness_server_fails,
+        .circuit_moved = circuits_moved,
         .snapshot_left = steward_snapshot_left,
         .worker_empty = worker_empty,
     };

@@ -42,6 +42,8 @@ struct ask {
     unsigned worker;    /* whose pick it is: its own shard of the servers' counts */
     char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
     bool ignore_health; /* when_all_down: open */
+    bool no_probes;     /* nor servers whose breaker is not closed */
+    const struct breaker *breaker; /* of the pool's servers; NULL: none */
     unsigned tried_count;
     const struct server_live *tried[TRIED_MOST]; /* do not choose them again */
 };
@@ -102,6 +104,16 @@ static inline unsigned server_load(const struct server *server)
     return atomic_load_explicit(&server->live->in_flight, memory_order_relaxed);
 }
 
+static inline bool ask_allows_circuit(const struct ask *ask, const struct server *server)
+{
+    const struct circuit *circuit = &server->live->circuit;
+
+    if (!ask->no_probes)
+        return circuit_allows(circuit, ask->breaker, ask->now);
+    return circuit_state_of(atomic_load_explicit(&circuit->word, memory_order_relaxed)) ==
+           CIRCUIT_CLOSED;
+}
+
 /* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
 static inline bool ask_allows(const struct ask *ask, const struct server *server)
 {
@@ -111,6 +123,8 @@ static inline bool ask_allows(const struct ask *ask, const struct server *server
                                    &server->live->health, memory_order_relaxed)))
         return false;
     if (server->max_in_flight && server_load(server) >= server->max_in_flight)
+        return false;
+    if (ask->breaker && !ask_allows_circuit(ask, server))
         return false;
     for (unsigned i = 0; i < ask->tried_count; i++)
         if (ask->tried[i] == server->live)

@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "base/str.h"
+#include "lb/circuit.h"
 
 #include <stdatomic.h>
 
@@ -93,6 +94,7 @@ struct server_live {
     _Atomic(unsigned) ramp;                    /* of RAMP_FULL; the steward writes */
     _Atomic(unsigned) connect_failures;        /* in a row, over all workers */
     _Atomic(unsigned) holds;     /* sets, links and relays that point here */
+    struct circuit circuit;      /* of its pool's breaker */
     struct server_shard *shards; /* [worker] */
     struct server_desk *desks;   /* [worker] */
     str pool_name, name;         /* copies of its own */
@@ -104,7 +106,8 @@ struct server_live {
 struct pool_shard {
     CACHE_ALIGNED uint64_t requests;
     uint64_t retries;
-    uint64_t no_server; /* refused because nobody was usable */
+    uint64_t no_server;    /* refused because nobody was usable */
+    uint64_t breaker_open; /* refused because of the servers' breakers */
 };
 
 /* A worker's own place at a pool. */
@@ -139,6 +142,7 @@ enum cause {
     CAUSE_LIMITED,
     CAUSE_TOO_LARGE,
     CAUSE_BAD_REQUEST,
+    CAUSE_BREAKER_OPEN,
     CAUSE_OVERLOADED,
     CAUSE_UNRESOLVED,
     CAUSE_UNSUPPORTED,
@@ -153,13 +157,15 @@ struct route_shard {
     CACHE_ALIGNED struct histogram
         duration[CODE_CLASSES]; /* requests_total is its count */
     uint64_t causes[CAUSE_COUNT];
-    int64_t in_flight; /* may be below zero in one shard; the sum is right */
+    int64_t in_flight;     /* may be below zero in one shard; the sum is right */
+    uint64_t breaker_open; /* refused because of the route's breaker */
 };
 
 struct route_live {
     str name;
     str log_words;              /* its part of each line, see proxy/access_log */
     _Atomic(unsigned) holds;    /* tunnels that came by it */
+    struct circuit circuit;     /* of the route's breaker */
     struct route_shard *shards; /* [worker] */
 };
 

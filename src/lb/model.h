@@ -67,6 +67,15 @@ struct forwarded {
     str request_id; /* the header's name; empty: off */
 };
 
+/* When a server or a route is left alone for a while. */
+struct breaker {
+    str name;
+    uint32_t failures, window; /* so many within so long open it */
+    uint32_t open, open_max;   /* for so long; open_max 0: always the same */
+    uint32_t half_open;        /* requests at once that then try */
+    uint32_t close_after;      /* of them that must go well */
+};
+
 enum listener_kind { LISTENER_HTTP, LISTENER_TCP };
 
 struct listener {
@@ -136,6 +145,7 @@ struct route {
     struct sizes sizes;
     struct forwarded forwarded;
     struct slow_client slow_client;
+    const struct breaker *breaker; /* NULL: none */
     struct route_live *live;
 };
 
@@ -179,8 +189,10 @@ struct pool {
     enum when_all_down when_all_down;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;
-    struct retries retries;   /* the budget is the pool's */
-    struct timeouts timeouts; /* connect, for tcp */
+    struct retries retries;        /* the budget is the pool's */
+    struct timeouts timeouts;      /* connect, for tcp */
+    const struct breaker *breaker; /* of each server; NULL: none */
+    bool learns; /* from what comes of requests: there is a breaker */
     struct pool_live *live;
 };
 

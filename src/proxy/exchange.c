@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "proxy/learn.h"
+#include "proxy/outcome.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 
@@ -84,6 +85,9 @@ static void server_fails(struct exchange *x, enum cause cause,
 
 static void server_is_late(struct exchange *x)
 {
+    if (x->flags & EXCHANGE_HEAD_SENT) /* else attempt_failed tells it */
+        attempt_outcome(x, &(struct server_outcome){
+                               BREAKER_BAD, 0, server_failure_text(FAILURE_TIMEOUT)});
     server_fails(x, CAUSE_SERVER_TIMEOUT, FAILURE_TIMEOUT);
 }
 

@@ -5,6 +5,7 @@
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
+#include "guard/breaker.h"
 #include "guard/pace.h"
 #include "lb/balance.h"
 #include "lb/match.h"
@@ -12,6 +13,7 @@
 #include "proxy/link.h"
 #include "proxy/session.h"
 
+struct server_outcome; /* proxy/outcome.h */
 struct relay;
 
 enum step {
@@ -51,13 +53,14 @@ enum due {
 struct attempt {
     struct server_live *server; /* NULL: none is under way */
     struct link *link;
-    struct pool_live *retry_of; /* a retry's budget was taken there */
+    struct pool_live *retry_of; /* a retry's or a probe's budget was taken there */
     uint64_t began, connected, sent;
-    uint64_t asked;       /* when the whole request had been handed over; 0: not yet */
-    unsigned in_flight;   /* at the server when it began, itself included */
-    bool is_reused;       /* the link was idle before */
-    bool is_head_sent;    /* the request was handed to the link */
-    uint64_t sent_before; /* bytes that had left on the link before it */
+    uint64_t asked;        /* when the whole request had been handed over; 0: not yet */
+    unsigned in_flight;    /* at the server when it began, itself included */
+    breaker_permit permit; /* of the server's breaker; 0: none, or judged already */
+    bool is_reused;        /* the link was idle before */
+    bool is_head_sent;     /* the request was handed to the link */
+    uint64_t sent_before;  /* bytes that had left on the link before it */
 };
 
 enum {
@@ -103,8 +106,9 @@ struct exchange {
     struct attempt attempt;
     struct served served;
     unsigned tries;
-    unsigned interim_count; /* 1xx passed on */
-    str reply;              /* body of an answer of ours */
+    unsigned interim_count;      /* 1xx passed on */
+    breaker_permit route_permit; /* of the route's breaker; 0: none, or judged */
+    str reply;                   /* body of an answer of ours */
     struct relay *relay;
     struct deferred again; /* a pump's turn was over */
     uint64_t began, first_byte;
@@ -188,6 +192,13 @@ enum flow attempt_connect_timeout(struct exchange *x);
 
 /* Gives the hold on x->served.by back; harmless when there is none. */
 void exchange_forget_server(struct exchange *x);
+
+/* Tells what came of the attempt (proxy/outcome); where the pool has somebody who wants
+ * to know: pool->learns. Harmless when it was told before. */
+void attempt_outcome(struct exchange *x, const struct server_outcome *outcome);
+
+/* Tells the route's breaker what came of the exchange, if it has let it in. */
+void exchange_tell_route(struct exchange *x, const struct server_outcome *outcome);
 
 /* The attempt failed: another server, or an answer of ours. */
 enum flow attempt_failed(struct exchange *x, enum cause cause,

@@ -7,6 +7,7 @@
 #include "proxy/facts.h"
 
 enum { PAGE_ROOM = 1024, REPLY_FIELDS = 16, TEMPLATE_ROOM = 8192 };
+enum { RETRY_AFTER = 5 /* seconds, where nothing better is known */ };
 
 static void begin(struct exchange *x, unsigned status)
 {
@@ -61,8 +62,8 @@ static bool is_out_of_step(unsigned status)
            status == 431 || status == 505;
 }
 
-enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
-                      const char *why)
+static enum flow reply_page(struct exchange *x, unsigned status, enum cause cause,
+                            const char *why, uint32_t retry_after)
 {
     struct text page = text_in(arena_alloc(&x->arena, PAGE_ROOM), PAGE_ROOM);
     str cause_word = str_of(cause_text(cause));
@@ -96,13 +97,26 @@ enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
     add(x, NAME_OTHER, STR("Weir-Cause"), cause_word);
     add(x, NAME_X_REQUEST_ID, STR("X-Request-Id"), x->request_id);
     if (status == 503)
-        add(x, NAME_RETRY_AFTER, STR("Retry-After"), STR("5"));
+        add(x, NAME_RETRY_AFTER, STR("Retry-After"),
+            arena_printf(&x->arena, "%u", retry_after));
     if (status == 405)
         add(x, NAME_OTHER, STR("Allow"),
             STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     if (status == 426)
         add(x, NAME_SEC_WEBSOCKET_VERSION, STR("Sec-WebSocket-Version"), STR("13"));
     return FLOW_REPLY;
+}
+
+enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
+                      const char *why)
+{
+    return reply_page(x, status, cause, why, RETRY_AFTER);
+}
+
+enum flow reply_later(struct exchange *x, enum cause cause, const char *why,
+                      uint32_t seconds)
+{
+    return reply_page(x, 503, cause, why, seconds);
 }
 
 enum flow reply_respond(struct exchange *x, const struct respond *respond)

@@ -12,6 +12,10 @@ enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
                       const char *why);
 
 /* As the route's `respond` says. */
+/* 503, and when to come again. */
+enum flow reply_later(struct exchange *x, enum cause cause, const char *why,
+                      uint32_t seconds);
+
 enum flow reply_respond(struct exchange *x, const struct respond *respond);
 
 /* As the route's `redirect` says. */

@@ -8,6 +8,7 @@
 #include "lb/split.h"
 #include "proto/proxy_header.h"
 #include "proto/websocket.h"
+#include "proxy/choose.h"
 #include "proxy/exchange.h"
 #include "proxy/learn.h"
 #include "proxy/relay.h"
@@ -36,10 +37,19 @@ static void remember_server(struct exchange *x)
     };
 }
 
+void attempt_outcome(struct exchange *x, const struct server_outcome *outcome)
+{
+    if (x->pool->learns && x->attempt.server)
+        outcome_report(x->worker, x->pool, x->attempt.server, &x->attempt.permit,
+                       outcome);
+}
+
 void attempt_end(struct exchange *x, bool is_clean)
 {
     struct attempt *attempt = &x->attempt;
 
+    if (attempt->permit)
+        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
     for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
         exchange_done_with(x, i);
@@ -128,9 +138,11 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
                          enum server_failure failure)
 {
     struct retry_case what = {.cause = retry_cause_of(cause)};
+    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
 
     counter_add(&server_shard(x)->failures[failure], 1);
     learn_failure(x);
+    attempt_outcome(x, &outcome);
     if (x->attempt.link)
         what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
     if (may_retry(x, what))
@@ -149,12 +161,52 @@ static struct server_live *pick(struct exchange *x, bool tried_too)
                       .now = x->worker->engine.loop.now,
                       .worker = x->worker->index,
                       .scratch = desk->scratch};
-    const struct server *server;
 
     for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
         ask_add_tried(&ask, x->tried[i]);
-    server = pool_take(desk->set, &ask);
-    return server ? server->live : NULL;
+    return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
+                         &x->attempt.retry_of);
+}
+
+static enum flow nobody(struct exchange *x)
+{
+    struct pool_shard *shard = &x->pool->live->shards[x->worker->index];
+    uint32_t seconds;
+
+    attempt_end(x, false);
+    if (choose_is_broken(x->worker, x->pool, &seconds)) {
+        counter_add(&shard->breaker_open, 1);
+        return reply_later(x, CAUSE_BREAKER_OPEN,
+                           "the servers for this request have failed too often: their "
+                           "circuit breakers are open",
+                           seconds);
+    }
+    counter_add(&shard->no_server, 1);
+    return reply_error(x, 503, CAUSE_NO_SERVER,
+                       "no server can take this request at the moment");
+}
+
+/* ---- the route's breaker ---- */
+
+void exchange_tell_route(struct exchange *x, const struct server_outcome *outcome)
+{
+    if (x->route_permit)
+        outcome_report_route(x->worker, x->route, &x->route_permit, outcome);
+}
+
+/* FLOW_NEXT: it lets this exchange in. */
+static enum flow ask_route(struct exchange *x)
+{
+    const struct route *route = x->route;
+
+    x->route_permit = outcome_enter_route(x->worker, route);
+    if (x->route_permit)
+        return FLOW_NEXT;
+    counter_add(&route->live->shards[x->worker->index].breaker_open, 1);
+    return reply_later(
+        x, CAUSE_BREAKER_OPEN,
+        "requests like this have failed too often: the route's circuit breaker is open",
+        choose_retry_after(&route->live->circuit, route->breaker, exchange_now(x)));
 }
 
 enum flow step_pick(struct exchange *x)
@@ -162,8 +214,11 @@ enum flow step_pick(struct exchange *x)
     struct pool_live *pool;
     struct server_live *server;
 
-    if (!x->pool)
+    if (!x->pool) {
+        if (x->route->breaker && ask_route(x) != FLOW_NEXT)
+            return FLOW_REPLY;
         x->pool = route_pool(x->route, &x->worker->engine.rand);
+    }
     pool = x->pool->live;
     if (!(x->flags & EXCHANGE_COUNTED)) {
         x->flags |= EXCHANGE_COUNTED;
@@ -173,12 +228,8 @@ enum flow step_pick(struct exchange *x)
     server = pick(x, false);
     if (!server && x->tries) /* nobody else: the same one may do better on a new link */
         server = pick(x, true);
-    if (!server) {
-        attempt_end(x, false);
-        counter_add(&pool->shards[x->worker->index].no_server, 1);
-        return reply_error(x, 503, CAUSE_NO_SERVER,
-                           "no server can take this request at the moment");
-    }
+    if (!server)
+        return nobody(x);
     x->tried[x->tries % TRIED_MOST] = server;
     x->tries++;
     x->attempt.server = server;
@@ -323,11 +374,18 @@ enum flow step_send(struct exchange *x)
 
 /* ---- the upload ---- */
 
+/* A client that sends by drops must not be the one whom a half-open server waits for: its
+ * request goes on, but another one may try. */
+#define PROBE_UPLOAD_NS ((uint64_t)10 * 1000000000)
+
 static enum flow upload_waits_for_client(struct exchange *x, bool has_moved)
 {
     const struct slow_client *rule = &x->route->slow_client;
     uint64_t now_ms = exchange_now(x) / 1000000, left;
 
+    if (breaker_is_probe(x->attempt.permit) &&
+        exchange_now(x) - x->attempt.began > PROBE_UPLOAD_NS)
+        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
     exchange_done_with(x, DUE_SERVER_TAKES);
     pace_go_on(&x->pace, now_ms);
     if (conn_arm(&x->session->front.conn)) {
@@ -467,12 +525,17 @@ static bool wants_other_server(struct exchange *x)
 static enum flow final_head(struct exchange *x)
 {
     struct attempt *attempt = &x->attempt;
+    struct server_outcome outcome;
 
     x->first_byte = exchange_now(x);
     exchange_done_with(x, DUE_RESPONSE);
     histogram_add(&server_shard(x)->response, x->first_byte - attempt->sent);
     counter_add(&server_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
     learn_answer(x);
+    if (x->pool->learns) {
+        outcome = outcome_of_status(x->response.status);
+        attempt_outcome(x, &outcome);
+    }
     if (x->route->retries.on_errors >= RETRY_500 && wants_other_server(x))
         return FLOW_RETRY;
     body_init(&x->download, &attempt->link->back.end, &x->response, UINT64_MAX,
@@ -500,6 +563,8 @@ static enum flow take_head(struct exchange *x)
     if (status == 101) {
         if (x->request.flags & HEAD_UPGRADE && websocket_check_answer(&x->response)) {
             learn_answer(x);
+            attempt_outcome(x, &(struct server_outcome){BREAKER_GOOD, status, NULL});
+            exchange_tell_route(x, &(struct server_outcome){BREAKER_GOOD, status, NULL});
             return tunnel_begin(x);
         }
         return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);

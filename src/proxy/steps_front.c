@@ -9,6 +9,7 @@
 #include "proxy/access_log.h"
 #include "proxy/exchange.h"
 #include "proxy/facts.h"
+#include "proxy/outcome.h"
 #include "proxy/reply.h"
 
 /* ---- route ---- */
@@ -143,10 +144,28 @@ enum flow step_request(struct exchange *x)
 
 /* ---- response ---- */
 
+/* What this answer says of the route: nothing, where the fault is ours or the client's. */
+static struct server_outcome outcome_of(const struct exchange *x)
+{
+    bool is_servers =
+        x->cause >= CAUSE_CONNECT_REFUSED && x->cause <= CAUSE_SERVER_INVALID;
+
+    if (!(x->flags & EXCHANGE_OWN_REPLY))
+        return outcome_of_status(x->response.status);
+    return (struct server_outcome){is_servers ? BREAKER_BAD : BREAKER_NOTHING, 0,
+                                   cause_text(x->cause)};
+}
+
 enum flow step_response(struct exchange *x)
 {
+    struct server_outcome outcome;
+
     if (!x->route)
         return FLOW_NEXT;
+    if (x->route_permit) {
+        outcome = outcome_of(x);
+        exchange_tell_route(x, &outcome);
+    }
     x->response.field_room += EXTRA_FIELDS * !(x->flags & EXCHANGE_OWN_REPLY);
     exchange_edit_head(x, &x->response, &x->route->response_headers);
     return FLOW_NEXT;
@@ -221,7 +240,10 @@ static enum flow deliver_reply(struct exchange *x, bool is_first)
 static enum flow server_broke(struct exchange *x, enum cause cause,
                               enum server_failure failure)
 {
+    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
+
     counter_add(&x->attempt.server->shards[x->worker->index].failures[failure], 1);
+    attempt_outcome(x, &outcome);
     exchange_abort(x, cause);
     return FLOW_END;
 }
@@ -333,6 +355,7 @@ enum flow step_finish(struct exchange *x)
     enum session_after after = what_becomes_of(x);
 
     count(x);
+    exchange_tell_route(x, &(struct server_outcome){.says = BREAKER_NOTHING});
     if (x->worker->access_log)
         access_log_exchange(x->worker, x, x->request.bytes + x->upload.passed,
                             session->front.conn.sent - x->sent_before);

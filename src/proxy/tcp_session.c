@@ -8,6 +8,7 @@
 #include "lb/pool.h"
 #include "proto/proxy_header.h"
 #include "proxy/access_log.h"
+#include "proxy/choose.h"
 
 enum { EARLY_MS = 5000 }; /* a server that hangs up before that has refused */
 
@@ -22,8 +23,22 @@ static void leave_snapshot(struct tcp_session *session)
     session->listener = NULL;
 }
 
+/* Of a stream of bytes all that is known is whether the server takes it. */
+static void tell_outcome(struct tcp_session *session, enum breaker_says says,
+                         const char *what)
+{
+    struct server_outcome outcome = {says, 0, what};
+    const struct pool *pool = session->listener ? session->listener->to : NULL;
+
+    if (pool && pool->learns)
+        outcome_report(session->guest.worker, pool, session->target, &session->permit,
+                       &outcome);
+}
+
 static void give_target_back(struct tcp_session *session)
 {
+    if (session->permit)
+        tell_outcome(session, BREAKER_NOTHING, NULL);
     if (session->target)
         server_give(session->target);
     session->target = NULL;
@@ -97,18 +112,26 @@ static struct server_live *pick(struct tcp_session *session)
                       .now = worker->engine.loop.now,
                       .worker = worker->index,
                       .scratch = desk->scratch};
-    const struct server *server;
+    struct pool_shard *shard = &pool->live->shards[worker->index];
+    struct server_live *server;
+    uint32_t seconds;
 
     for (unsigned i = 0; i < session->tries; i++)
         ask_add_tried(&ask, session->tried[i]);
-    counter_add(&pool->live->shards[worker->index].requests, 1);
-    server = pool_take(desk->set, &ask);
+    counter_add(&shard->requests, 1);
+    server = choose_server(worker, pool, &ask, &session->permit, NULL);
     session->learn = pool->balancer->learn;
     if (server) {
-        session->in_flight = server_load(server);
-        return server->live;
+        session->in_flight =
+            atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+        return server;
     }
-    counter_add(&pool->live->shards[worker->index].no_server, 1);
+    if (session->cause == CAUSE_OK && choose_is_broken(worker, pool, &seconds)) {
+        counter_add(&shard->breaker_open, 1);
+        session->cause = CAUSE_BREAKER_OPEN;
+    } else {
+        counter_add(&shard->no_server, 1);
+    }
     return NULL;
 }
 
@@ -131,6 +154,7 @@ static void connect_failed(struct tcp_session *session, enum err why)
 
         learn(session, session->connect_began, true);
         counter_add(&server->shards[worker->index].failures[failure], 1);
+        tell_outcome(session, BREAKER_BAD, server_failure_text(failure));
         if ((1 + atomic_fetch_add_explicit(&server->connect_failures, 1,
                                            memory_order_relaxed)) %
                 pool->check.unhealthy_after ==
@@ -175,6 +199,7 @@ static void join(struct tcp_session *session)
     histogram_add(&server->shards[worker->index].connect,
                   session->connected - session->connect_began);
     learn(session, session->connect_began, false);
+    tell_outcome(session, BREAKER_GOOD, NULL);
     if (atomic_load_explicit(&server->connect_failures, memory_order_relaxed))
         atomic_store_explicit(&server->connect_failures, 0, memory_order_relaxed);
     if (listener->to->proxy_protocol != PROXY_PROTOCOL_OFF)

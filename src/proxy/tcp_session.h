@@ -5,7 +5,7 @@
 #ifndef PROXY_TCP_SESSION_H
 #define PROXY_TCP_SESSION_H
 
-#include "lb/balance.h"
+#include "guard/breaker.h"
 #include "lb/balance.h"
 #include "net/conn.h"
 #include "proxy/relay.h"
@@ -24,6 +24,7 @@ struct tcp_session {
     struct server_live *target;      /* counted in; NULL: none */
     balancer_learn_fn *learn;        /* of the pool's balancer; NULL: it does not */
     unsigned in_flight;              /* at the target when it was chosen */
+    breaker_permit permit;           /* of its breaker, until it is connected */
     const struct server_live *tried[TCP_TRIES_MOST];
     unsigned tries;
     struct timer timer; /* connecting */

@@ -11,6 +11,7 @@
 #include "lb/model.h"
 
 struct access_log;
+struct circuit_news; /* proxy/outcome.h */
 struct door;
 struct endpoint_set;
 
@@ -20,6 +21,8 @@ struct steward_desk {
     /* Called on a worker's thread: posts that a server refuses connections. */
     void (*server_fails)(struct steward_desk *desk, struct server_live *server,
                          enum err why);
+    /* A circuit breaker has moved. */
+    void (*circuit_moved)(struct steward_desk *desk, const struct circuit_news *news);
     /* A worker has no exchange on this old snapshot any more. */
     void (*snapshot_left)(struct steward_desk *desk, struct snapshot *snapshot,
                           unsigned worker);

@@ -39,10 +39,10 @@ static void read_draft(struct reader *reader, struct node *root, bool is_whole)
     bool is_known;
 
     rows_fill(reader, top_rows, &draft->settings);
-    draft->has_all_listeners = draft->has_all_pools = true;
+    draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = true;
     is_known = section_read(reader, &section, top_rows, root, &draft->settings);
     if (!is_known || !is_whole)
-        draft->has_all_listeners = draft->has_all_pools = false;
+        draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = false;
 }
 
 static void complain_nothing(struct complaints *complaints)

@@ -62,14 +62,21 @@ struct draft_route {
     struct match match;
     const struct node *item; /* the whole route: its place is its first word */
     const struct node *name;
+    const struct node *breaker; /* its name; NULL: none */
     struct vec_of(struct use) uses;
     struct vec_of(const struct node *) listeners;
     bool has_match;
 };
 
+struct draft_breaker {
+    struct breaker spec;
+    const struct node *key;
+};
+
 struct draft_pool {
     struct pool spec;
     const struct node *key;
+    const struct node *breaker; /* its name; NULL: none */
     const struct node *first_weight;
 };
 
@@ -78,8 +85,10 @@ struct draft {
     struct draft_listener *listeners;
     struct draft_route *routes;
     struct draft_pool *pools;
-    unsigned listener_count, route_count, pool_count;
-    bool has_all_listeners, has_all_pools; /* their sections were readable */
+    struct draft_breaker *breakers;
+    unsigned listener_count, route_count, pool_count, breaker_count;
+    bool has_all_listeners, has_all_pools,
+        has_all_breakers; /* their sections were readable */
 };
 
 extern const struct conf_row top_rows[];
@@ -91,7 +100,11 @@ extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_choice check_kind_choices[];
 
-extern const struct conf_form listeners_form, routes_form, pools_form;
+extern const struct conf_row breaker_rows[];
+
+extern const struct conf_form listeners_form, routes_form, pools_form, breakers_form;
+/* The name of a breaker, kept as a node at the row's offset. */
+extern const struct conf_form breaker_name_form;
 
 /* Shared by the tables (words.c). */
 extern const struct conf_form text_form, header_name_form;

@@ -175,6 +175,29 @@ static void find_pools(struct reader *reader)
     map_close(&pools.map);
 }
 
+static void find_breakers(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+    struct names breakers;
+
+    names_init(&breakers);
+    for (unsigned i = 0; i < draft->breaker_count; i++)
+        map_put(&breakers.map, draft->breakers[i].key->text, &draft->breakers[i]);
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        const struct node *name = draft->pools[i].breaker;
+
+        if (name && !map_get(&breakers.map, name->text))
+            complain_name(reader, &breakers, "breaker", "breakers", name);
+    }
+    for (unsigned i = 0; i < draft->route_count; i++) {
+        const struct node *name = draft->routes[i].breaker;
+
+        if (name && !map_get(&breakers.map, name->text))
+            complain_name(reader, &breakers, "breaker", "breakers", name);
+    }
+    map_close(&breakers.map);
+}
+
 static void find_listeners(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -198,8 +221,26 @@ void resolve_names(struct reader *reader)
     check_route_names(reader);
     if (reader->draft->has_all_pools)
         find_pools(reader);
+    if (reader->draft->has_all_breakers)
+        find_breakers(reader);
     if (reader->draft->has_all_listeners)
         find_listeners(reader);
+}
+
+/* In the snapshot, a copy for each who names it: they are few and small. */
+static const struct breaker *build_breaker(struct reader *reader, const struct node *name)
+{
+    const struct draft *draft = reader->draft;
+    struct breaker *breaker;
+
+    for (unsigned i = 0; name && i < draft->breaker_count; i++) {
+        if (!str_eq(draft->breakers[i].key->text, name->text))
+            continue;
+        breaker = ARENA_NEW(reader->arena, struct breaker);
+        *breaker = draft->breakers[i].spec;
+        return breaker;
+    }
+    return NULL;
 }
 
 static void build_pools(struct reader *reader, struct snapshot *snapshot,
@@ -211,6 +252,8 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
     snapshot->pool_count = draft->pool_count;
     for (unsigned i = 0; i < draft->pool_count; i++) {
         snapshot->pools[i] = draft->pools[i].spec;
+        snapshot->pools[i].breaker = build_breaker(reader, draft->pools[i].breaker);
+        snapshot->pools[i].learns = snapshot->pools[i].breaker;
         map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
     }
 }
@@ -225,6 +268,7 @@ static void build_route(struct reader *reader, const struct draft_route *draft,
     *match = draft->match;
     route->match = draft->has_match ? match : NULL;
     route->slow_client = reader->draft->settings.protect.slow_client;
+    route->breaker = build_breaker(reader, draft->breaker);
     route->shares = shares;
     route->share_count = (unsigned)draft->uses.count;
     for (unsigned i = 0; i < route->share_count; i++) {

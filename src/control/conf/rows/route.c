@@ -339,6 +339,11 @@ const struct conf_row route_rows[] = {
      .rows = retries_rows,
      .word_offset = CONF_NO_FIELD,
      .doc = "As in defaults."},
+    {.name = "breaker",
+     .type = CONF_OWN,
+     CONF_AT(struct draft_route, breaker),
+     .form = &breaker_name_form,
+     .doc = "One of 'breakers': the route as a whole gets one."},
     {.name = "sizes",
      .type = CONF_SECTION,
      CONF_AT(struct draft_route, spec.sizes),
@@ -380,6 +385,11 @@ static void check_target(struct reader *reader, const struct draft_route *route,
         else
             first = key;
     }
+    if (route->breaker && first && !str_eq(first->text, STR("to")) &&
+        !str_eq(first->text, STR("split")))
+        complain(reader->complaints, "C012", route->breaker->place,
+                 "'breaker' means nothing beside '" STR_FMT "': no server is asked",
+                 STR_ARG(first->text));
     if (first || !is_whole)
         return;
     if (route->name)

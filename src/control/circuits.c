@@ -1,0 +1,223 @@
+/* One kind of mail, and the words for what it says. */
+#include "control/circuits.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "control/overview.h"
+#include "proxy/outcome.h"
+
+#include <stdlib.h>
+
+/* ---- words ---- */
+
+static struct text note_begin(struct circuit_note *note)
+{
+    note->since = sys_wall();
+    return text_in(note->words, sizeof note->words);
+}
+
+static void note_end(struct circuit_note *note, const struct text *text)
+{
+    note->length = (uint32_t)text->n;
+}
+
+/* "HTTP 503", "connect refused". */
+static void add_last(struct text *text, const struct server_outcome *last)
+{
+    if (last->status) {
+        text_add(text, STR("HTTP "));
+        text_u64(text, last->status);
+        return;
+    }
+    for (const char *p = last->what ? last->what : "unknown"; *p; p++)
+        text_char(text, *p == '_' ? ' ' : *p);
+}
+
+static void write_note(struct circuit_note *note, const struct circuit_news *news,
+                       const struct breaker *breaker)
+{
+    struct text text = note_begin(note);
+
+    if (news->change == BREAKER_OPENED && news->by_probe) {
+        text_add(&text, STR("the probe failed: "));
+        add_last(&text, &news->last);
+    } else if (news->change == BREAKER_OPENED) {
+        text_u64(&text, breaker->failures);
+        text_add(&text,
+                 breaker->failures == 1 ? STR(" failure in ") : STR(" failures in "));
+        text_duration(&text, breaker->window);
+        text_add(&text, STR(", the last: "));
+        add_last(&text, &news->last);
+    } else if (news->change == BREAKER_HALF_OPENED) {
+        text_u64(&text, breaker->half_open);
+        text_add(&text, breaker->half_open == 1 ? STR(" request at a time tries")
+                                                : STR(" requests at a time try"));
+    } else {
+        text_u64(&text, breaker->close_after);
+        text_add(&text, breaker->close_after == 1 ? STR(" probe went well")
+                                                  : STR(" probes went well"));
+    }
+    note_end(note, &text);
+}
+
+/* ---- events ---- */
+
+static void tell_server(struct steward *steward, const struct server_record *server,
+                        enum circuit_state state)
+{
+    EVENT(&steward->events, state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
+          "circuit breaker of a server changed its state",
+          {"pool", server->live.pool_name}, {"server", server->live.name},
+          {"address", server->live.addr_text},
+          {"state", str_of(circuit_state_text(state))},
+          {"reason", {server->circuit.words, server->circuit.length}});
+}
+
+static void tell_route(struct steward *steward, const struct route_record *route,
+                       enum circuit_state state)
+{
+    EVENT(&steward->events, state == CIRCUIT_OPEN ? LOG_WARN : LOG_INFO,
+          "circuit breaker of a route changed its state", {"route", route->live.name},
+          {"state", str_of(circuit_state_text(state))},
+          {"reason", {route->circuit.words, route->circuit.length}});
+}
+
+/* ---- news ---- */
+
+struct news_mail {
+    struct mail mail;
+    struct steward *steward;
+    struct circuit_news news; /* server or route held */
+};
+
+static enum circuit_state state_after(enum breaker_change change)
+{
+    return change == BREAKER_OPENED        ? CIRCUIT_OPEN
+           : change == BREAKER_HALF_OPENED ? CIRCUIT_HALF_OPEN
+                                           : CIRCUIT_CLOSED;
+}
+
+static void server_moved(struct steward *steward, const struct circuit_news *news)
+{
+    struct server_record *server = record_of(news->server);
+    const struct pool *pool = server->pool->pool;
+
+    if (server->entry && pool && pool->breaker) {
+        write_note(&server->circuit, news, pool->breaker);
+        tell_server(steward, server, state_after(news->change));
+    }
+    atomic_fetch_sub_explicit(&news->server->holds, 1, memory_order_release);
+}
+
+static const struct route *find_route(const struct steward *steward,
+                                      const struct route_live *live)
+{
+    for (unsigned i = 0; i < steward->current->route_count; i++)
+        if (steward->current->routes[i].live == live)
+            return &steward->current->routes[i];
+    return NULL;
+}
+
+static void route_moved(struct steward *steward, const struct circuit_news *news)
+{
+    struct route_record *record = container_of(news->route, struct route_record, live);
+    const struct route *route = find_route(steward, news->route);
+
+    if (route && route->breaker) {
+        write_note(&record->circuit, news, route->breaker);
+        tell_route(steward, record, state_after(news->change));
+    }
+    atomic_fetch_sub_explicit(&news->route->holds, 1, memory_order_release);
+}
+
+static void news_arrived(struct mail *mail)
+{
+    struct news_mail *arrived = container_of(mail, struct news_mail, mail);
+
+    if (arrived->news.server)
+        server_moved(arrived->steward, &arrived->news);
+    else
+        route_moved(arrived->steward, &arrived->news);
+    free(arrived);
+}
+
+void circuits_moved(struct steward_desk *desk, const struct circuit_news *news)
+{
+    struct news_mail *mail = calloc(1, sizeof *mail);
+
+    CHECK(mail != NULL);
+    mail->mail.open = news_arrived;
+    mail->steward = container_of(desk, struct steward, desk);
+    mail->news = *news;
+    atomic_fetch_add_explicit(news->server ? &news->server->holds : &news->route->holds,
+                              1, memory_order_relaxed);
+    mailbox_post(desk->mailbox, &mail->mail);
+}
+
+/* ---- by hand ---- */
+
+static enum circuit_state force(struct circuit *circuit, struct circuit_note *note,
+                                enum breaker_action action)
+{
+    static const char *const words[] = {
+        [BREAKER_HOLD_OPEN] = "held open by hand",
+        [BREAKER_HOLD_CLOSED] = "held closed by hand",
+        [BREAKER_RESET] = "reset by hand",
+    };
+    struct text text = note_begin(note);
+
+    text_add(&text, str_of(words[action]));
+    note_end(note, &text);
+    breaker_force(circuit, action);
+    return action == BREAKER_HOLD_OPEN ? CIRCUIT_OPEN : CIRCUIT_CLOSED;
+}
+
+void circuits_force_server(struct steward *steward, struct server_record *server,
+                           enum breaker_action action)
+{
+    tell_server(steward, server, force(&server->live.circuit, &server->circuit, action));
+}
+
+void circuits_force_route(struct steward *steward, const struct route *route,
+                          enum breaker_action action)
+{
+    struct route_record *record = container_of(route->live, struct route_record, live);
+
+    tell_route(steward, record, force(&record->live.circuit, &record->circuit, action));
+}
+
+/* ---- after a reload ---- */
+
+static void forget(struct circuit *circuit, struct circuit_note *note)
+{
+    struct circuit_view view =
+        circuit_unpack(atomic_load_explicit(&circuit->word, memory_order_relaxed));
+
+    *note = (struct circuit_note){0};
+    if (view.state != CIRCUIT_CLOSED || view.is_forced)
+        breaker_force(circuit, BREAKER_RESET);
+}
+
+void circuits_apply(struct steward *steward)
+{
+    const struct snapshot *snapshot = steward->current;
+
+    for (unsigned i = 0; i < snapshot->pool_count; i++) {
+        struct pool_record *pool = record_of_pool(&snapshot->pools[i]);
+
+        if (snapshot->pools[i].breaker)
+            continue;
+        list_each(node, &pool->servers) {
+            struct server_record *server = list_entry(node, struct server_record, node);
+
+            forget(&server->live.circuit, &server->circuit);
+        }
+    }
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        struct route_live *live = snapshot->routes[i].live;
+
+        if (!snapshot->routes[i].breaker)
+            forget(&live->circuit,
+                   &container_of(live, struct route_record, live)->circuit);
+    }
+}
