@@ -222,6 +222,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
                         const struct addr *addr)
 {
     struct pool_record *pool = listing->pool;
+    const struct locality *locality = &pool->pool->locality;
     char memory[KEY_ROOM];
     struct server_record *record =
         map_get(&pool->by_key, server_key(entry->name, addr, memory));
@@ -239,7 +240,9 @@ static void list_server(struct listing *listing, const struct server_entry *entr
         .addr = *addr,
         .weight = entry->weight,
         .max_in_flight = entry->max_connections,
+        .tier = entry->tier,
         .is_backup = entry->is_backup,
+        .is_remote = locality->is_on && !str_eq(entry->zone, locality->zone),
         .live = &record->live,
     };
 }
@@ -301,6 +304,7 @@ struct endpoint_set *registry_build_set(struct registry *registry,
         atomic_fetch_add_explicit(&listing.members[i].live->holds, 1,
                                   memory_order_relaxed);
     free(listing.members);
+    (void)tiers_weigh(&set->tiers); /* right from its first request on */
     return set;
 }
 

@@ -69,6 +69,7 @@ struct pool_record {
     struct list names;              /* struct name_record */
     const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
+    struct tiers_standing standing; /* of its tiers, as last weighed */
     struct meter meter;
 };
 

@@ -109,6 +109,10 @@ void wellness_report(struct mail *mail);
 void wellness_server_fails(struct steward_desk *desk, struct server_live *server,
                            enum err why);
 
+/* The shares of the pool's tiers anew, after health or members changed; a beginning or an
+ * end of spilling and of panic is an event. */
+void wellness_weigh(struct steward *steward, struct pool_record *pool);
+
 /* Begins or changes or ends the watching of all servers of a pool. */
 void wellness_watch(struct steward *steward, struct pool_record *pool);
 

@@ -21,6 +21,39 @@ static void tell(struct steward *steward, const struct server_record *record)
           {"reason", health_reason(&record->health)});
 }
 
+/* ---- tiers ---- */
+
+static void tell_panic(struct steward *steward, const struct pool_record *pool)
+{
+    static const char *const words[] = {
+        [TIER_CALM] = "health counts again",
+        [TIER_OPEN] = "in panic: health is ignored, for too few servers are well",
+        [TIER_REFUSES] = "in panic: requests are refused, for too few servers are well",
+    };
+    enum tier_panic panic = pool->standing.panic;
+
+    EVENT(&steward->events, panic == TIER_CALM ? LOG_INFO : LOG_WARN,
+          "pool changed its state", {"pool", pool->live.name},
+          {"reason", str_of(words[panic])});
+}
+
+void wellness_weigh(struct steward *steward, struct pool_record *pool)
+{
+    struct tiers_standing before = pool->standing;
+
+    if (!pool->published)
+        return;
+    pool->standing = tiers_weigh(&pool->published->tiers);
+    if (pool->standing.panic != before.panic)
+        tell_panic(steward, pool);
+    if (pool->standing.is_spilling != before.is_spilling)
+        EVENT(&steward->events, before.is_spilling ? LOG_INFO : LOG_WARN,
+              "pool changed its state", {"pool", pool->live.name},
+              {"reason", before.is_spilling
+                             ? STR("the first tier takes everything again")
+                             : STR("requests spill over to the next tier")});
+}
+
 /* Workers see the new state from now on. */
 static void publish_health(struct steward *steward, struct server_record *record)
 {
@@ -30,6 +63,7 @@ static void publish_health(struct steward *steward, struct server_record *record
     record->changed_at = sys_wall();
     record->transitions[record->health.health]++;
     tell(steward, record);
+    wellness_weigh(steward, record->pool);
 }
 
 /* ---- checks ---- */

@@ -18,17 +18,24 @@ struct server {
     str addr_text;          /* printed once */
     unsigned weight;        /* 0: gets nothing */
     unsigned max_in_flight; /* 0: no cap */
+    unsigned tier;          /* from 1 */
     bool is_draining;       /* in use by what runs on it, for nothing new */
+    bool is_backup, is_remote;
     struct server_live *live;
 };
 
+struct tier_state; /* lb/tier.h */
+
 /*
- * Servers among which one choice is made: the primaries of a pool, or its backups.
- * `data` is what the balancer has built for them.
+ * Servers among which one choice is made: those of a pool that stand in the same tier and
+ * are equally near, or its backups. `data` is what the balancer has built for them.
  */
 struct tier {
     const struct server *servers;
     unsigned count;
+    unsigned number; /* as the file counts them, from 1 */
+    bool is_backup, is_remote;
+    struct tier_state *state;
     const void *data;
     size_t scratch_at; /* where this tier's part of a worker's scratch begins */
 };

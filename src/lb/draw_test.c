@@ -65,7 +65,7 @@ static void test_drawing_and_scanning_agree(void **state)
 
     crew_start(crew, "random", 2);
     crew_set_health(crew, 5, HEALTH_DOWN);
-    tier = &crew->set->tiers[TIER_PRIMARY];
+    tier = &crew->set->tiers.items[0];
     arena_init(&arena, 0);
     draw = draw_new(&arena, tier, true);
     for (int i = 0; i < 20000; i++) {
@@ -95,7 +95,7 @@ static void test_nobody(void **state)
     struct arena arena;
 
     crew_start(crew, "random", 3);
-    tier = &crew->set->tiers[TIER_PRIMARY];
+    tier = &crew->set->tiers.items[0];
     arena_init(&arena, 0);
     draw = draw_new(&arena, tier, true);
     assert_int_equal(draw_try(draw, tier, &crew->ask, -1), -1);

@@ -80,7 +80,7 @@ static unsigned visits(struct crew *crew, int only)
     unsigned count = 0;
 
     for (int i = 0; i < 1000; i++) {
-        int at = revisit_pick(&revisit, &crew->set->tiers[TIER_PRIMARY], &crew->ask);
+        int at = revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask);
 
         if (at < 0)
             continue;
@@ -116,8 +116,8 @@ static void test_visits_wait_for_a_hundred_picks(void **state)
     crew->ask.now = 60 * second;
     for (int i = 0; i < 99; i++)
         assert_int_equal(
-            revisit_pick(&revisit, &crew->set->tiers[TIER_PRIMARY], &crew->ask), -1);
-    assert_true(revisit_pick(&revisit, &crew->set->tiers[TIER_PRIMARY], &crew->ask) >= 0);
+            revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask), -1);
+    assert_true(revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask) >= 0);
     crew_free(crew);
 }
 
@@ -131,7 +131,7 @@ static void test_of_many_some_are_looked_at(void **state)
     for (unsigned i = 0; i < 500; i++)
         crew->shards[i].estimate.picked_at = 10 * second;
     for (int i = 0; i < 100000; i++) {
-        int at = revisit_pick(&revisit, &crew->set->tiers[TIER_PRIMARY], &crew->ask);
+        int at = revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask);
 
         assert_true(at < 500);
         if (at < 0)

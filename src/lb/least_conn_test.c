@@ -115,7 +115,7 @@ static void test_two_choices_above_the_scan(void **state)
     unsigned most = 0;
 
     crew_start(crew, "least_connections", 6);
-    assert_non_null(crew->set->tiers[TIER_PRIMARY].data);
+    assert_non_null(crew->set->tiers.items[0].data);
     for (int i = 0; i < 10000; i++)
         atomic_fetch_add(&crew->live[crew_pick(crew)].in_flight, 1);
     for (int i = 0; i < 1000; i++)

@@ -155,6 +155,8 @@ struct server_entry {
     str host;         /* an IP, a host name, or a path with is_unix */
     struct addr addr; /* family ADDR_NONE: host must be resolved */
     uint16_t port;
+    str zone; /* where it stands; empty: nobody said */
+    uint32_t tier;
     bool is_backup;
     uint32_t weight;          /* 0: gets nothing */
     uint32_t max_connections; /* requests in flight; 0: no cap */
@@ -174,6 +176,21 @@ struct slow_start {
     uint32_t min_weight; /* percent */
 };
 
+/* When servers of the first tier fail, how much goes to the next ones (lb/tier.h). */
+enum in_panic { PANIC_OPEN, PANIC_FAIL };
+
+struct tiering {
+    uint32_t overprovision; /* thousandths of what a tier's well servers are worth */
+    uint32_t panic_below;   /* percent of a tier; 0: never */
+    enum in_panic in_panic;
+};
+
+struct locality {
+    bool is_on;
+    uint32_t spill_at; /* percent of the near servers */
+    str zone;          /* our own */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -187,6 +204,8 @@ struct pool {
     struct health_check check;
     struct slow_start slow_start;
     enum when_all_down when_all_down;
+    struct tiering tiers;
+    struct locality locality;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;
     struct retries retries;        /* the budget is the pool's */
@@ -202,6 +221,7 @@ struct runtime {
     uint32_t max_connections; /* 0: from the limit of open files */
     uint32_t shutdown_grace;
     str state_dir;
+    str zone; /* where we stand; empty: nobody said */
 };
 
 struct resolver_settings {

@@ -1,9 +1,14 @@
 /*
- * Builds endpoint sets and asks their tiers in order. Primaries are asked first, backups
- * when no primary may be chosen; with when_all_down: open, health is ignored when not one
- * server of the set is usable -- not when those that are have reached their caps.
+ * Builds endpoint sets and asks their tiers: first the one whose turn it is by the shares
+ * (tier.h), then the others in order, backups last. With when_all_down: open, health is
+ * ignored when not one server of the set is usable -- not when those that are have reached
+ * their caps.
  */
 #include "lb/pool.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
 
 static size_t round_up(size_t n)
 {
@@ -20,28 +25,49 @@ static struct server server_from(struct arena *arena, const struct member *membe
         .addr_text = arena_copy(arena, addr_print(&member->addr, memory, sizeof memory)),
         .weight = member->weight,
         .max_in_flight = member->max_in_flight,
+        .tier = member->tier,
         .is_draining = member->is_draining,
+        .is_backup = member->is_backup,
+        .is_remote = member->is_remote,
         .live = member->live,
     };
 }
 
-static unsigned add_servers(struct arena *arena, struct server *into,
-                            const struct member *members, unsigned count, bool is_backup)
+/* For qsort: the order in which servers are asked, and of the file among equals. */
+static int by_tier(const void *one, const void *other)
 {
-    unsigned added = 0;
+    const struct member *a = *(const struct member *const *)one;
+    const struct member *b = *(const struct member *const *)other;
 
+    if (a->is_backup != b->is_backup)
+        return a->is_backup ? 1 : -1;
+    if (a->tier != b->tier)
+        return a->tier < b->tier ? -1 : 1;
+    if (a->is_remote != b->is_remote)
+        return a->is_remote ? 1 : -1;
+    return a < b ? -1 : a > b;
+}
+
+static struct server *servers_new(struct arena *arena, const struct member *members,
+                                  unsigned count)
+{
+    struct server *servers = ARENA_ARRAY(arena, struct server, count);
+    const struct member **sorted = calloc(count + 1, sizeof *sorted);
+
+    CHECK(sorted != NULL);
     for (unsigned i = 0; i < count; i++)
-        if (members[i].is_backup == is_backup)
-            into[added++] = server_from(arena, &members[i]);
-    return added;
+        sorted[i] = &members[i];
+    qsort(sorted, count, sizeof *sorted, by_tier);
+    for (unsigned i = 0; i < count; i++)
+        servers[i] = server_from(arena, sorted[i]);
+    free(sorted);
+    return servers;
 }
 
 static void tier_build(struct endpoint_set *set, struct arena *arena, struct tier *tier)
 {
     const struct balancer *balancer = set->balancer;
 
-    if (!tier->count)
-        return;
     if (balancer->build)
         tier->data = balancer->build(arena, tier);
     tier->scratch_at = set->scratch_size;
@@ -54,28 +80,21 @@ struct endpoint_set *endpoint_set_new(const struct pool *pool,
 {
     struct arena arena;
     struct endpoint_set *set;
-    struct server *servers;
-    unsigned primaries;
+    const struct server *servers;
 
     arena_init(&arena, 0);
     set = ARENA_NEW(&arena, struct endpoint_set);
-    servers = ARENA_ARRAY(&arena, struct server, count);
-    primaries = add_servers(&arena, servers, members, count, false);
-    add_servers(&arena, servers + primaries, members, count, true);
+    servers = servers_new(&arena, members, count);
     *set = (struct endpoint_set){
         .balancer = pool->balancer,
         .servers = servers,
         .count = count,
         .when_all_down = pool->when_all_down,
-        .tiers =
-            {
-                [TIER_PRIMARY] = {.servers = servers, .count = primaries},
-                [TIER_BACKUP] = {.servers = servers + primaries,
-                                 .count = count - primaries},
-            },
+        .tiers = {.settings = pool->tiers, .spill_at = pool->locality.spill_at},
     };
-    for (unsigned i = 0; i < TIER_COUNT; i++)
-        tier_build(set, &arena, &set->tiers[i]);
+    tiers_cut(&set->tiers, &arena, servers, count);
+    for (unsigned i = 0; i < set->tiers.count; i++)
+        tier_build(set, &arena, &set->tiers.items[i]);
     set->arena = arena;
     return set;
 }
@@ -93,25 +112,41 @@ void endpoint_set_free(struct endpoint_set *set)
 void endpoint_set_scratch_start(const struct endpoint_set *set, char *scratch,
                                 struct rand *rand)
 {
-    for (unsigned i = 0; i < TIER_COUNT; i++) {
-        const struct tier *tier = &set->tiers[i];
+    for (unsigned i = 0; i < set->tiers.count; i++) {
+        const struct tier *tier = &set->tiers.items[i];
 
-        if (tier->count && set->balancer->scratch_start)
+        if (set->balancer->scratch_start)
             set->balancer->scratch_start(tier, scratch + tier->scratch_at, rand);
     }
 }
 
-static const struct server *pick_by_tiers(const struct endpoint_set *set,
-                                          const struct ask *ask)
+static const struct server *tier_pick(const struct endpoint_set *set,
+                                      const struct tier *tier, struct ask *ask)
 {
-    for (unsigned i = 0; i < TIER_COUNT; i++) {
-        const struct tier *tier = &set->tiers[i];
-        int chosen = tier->count ? set->balancer->pick(tier, ask) : -1;
+    bool ignores_health = ask->ignore_health;
+    enum tier_panic panic = tier_panic(tier);
+    int chosen;
 
-        if (chosen >= 0)
-            return &tier->servers[chosen];
-    }
-    return NULL;
+    if (panic == TIER_REFUSES)
+        return NULL;
+    ask->ignore_health |= panic == TIER_OPEN;
+    chosen = set->balancer->pick(tier, ask);
+    ask->ignore_health = ignores_health;
+    return chosen >= 0 ? &tier->servers[chosen] : NULL;
+}
+
+/* First the tier that the shares say, then all in their order. */
+static const struct server *pick_by_tiers(const struct endpoint_set *set, struct ask *ask)
+{
+    unsigned first = tiers_draw(&set->tiers, ask);
+    const struct server *server = NULL;
+
+    if (set->tiers.count)
+        server = tier_pick(set, &set->tiers.items[first], ask);
+    for (unsigned i = 0; !server && i < set->tiers.count; i++)
+        if (i != first)
+            server = tier_pick(set, &set->tiers.items[i], ask);
+    return server;
 }
 
 static bool is_all_down(const struct endpoint_set *set)

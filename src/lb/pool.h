@@ -1,22 +1,22 @@
 /*
  * Who is in a pool now, and the choice among them. An endpoint set is immutable; the
  * steward builds a new one when members change (file, DNS) and workers adopt it by
- * mailbox. Primaries come first; backups are asked only when no primary may be chosen.
+ * mailbox. Tiers stand in the order in which they are asked; backups come last and are
+ * asked only when nobody else may be chosen.
  */
 #ifndef LB_POOL_H
 #define LB_POOL_H
 
 #include "lb/balance.h"
 #include "lb/model.h"
-
-enum { TIER_PRIMARY, TIER_BACKUP, TIER_COUNT };
+#include "lb/tier.h"
 
 struct endpoint_set {
     struct arena arena; /* all of the set, itself too */
     const struct balancer *balancer;
-    const struct server *servers; /* primaries first */
+    const struct server *servers; /* tier by tier */
     unsigned count;
-    struct tier tiers[TIER_COUNT];
+    struct tiers tiers;
     size_t scratch_size;
     enum when_all_down when_all_down;
 };
@@ -26,7 +26,9 @@ struct member {
     str name;
     struct addr addr;
     unsigned weight, max_in_flight;
+    unsigned tier; /* from 1 */
     bool is_backup, is_draining;
+    bool is_remote;           /* not in our zone, where that counts */
     struct server_live *live; /* the set does not take a hold; its maker does */
 };
 

@@ -20,9 +20,9 @@ static void test_set_copies_its_members(void **state)
     assert_true(str_eq(server->name, STR("alpha")));
     assert_true(str_eq(server->addr_text, STR("0.0.0.0:2")));
     assert_int_equal(server->max_in_flight, 9);
-    assert_int_equal(crew->set->tiers[TIER_PRIMARY].count, 2);
-    assert_int_equal(crew->set->tiers[TIER_BACKUP].count, 1);
-    assert_ptr_equal(crew->set->tiers[TIER_BACKUP].servers[0].live, &crew->live[0]);
+    assert_int_equal(crew->set->tiers.items[0].count, 2);
+    assert_int_equal(crew->set->tiers.items[1].count, 1);
+    assert_ptr_equal(crew->set->tiers.items[1].servers[0].live, &crew->live[0]);
     crew_free(crew);
 }
 
@@ -166,7 +166,7 @@ static void test_all_balancers_on_random_states(void **state)
         for (unsigned i = 0; i < count; i++)
             if (ask_allows(&crew->ask, &crew->set->servers[i])) {
                 may_any = true;
-                is_backup_turn &= i >= crew->set->tiers[TIER_PRIMARY].count;
+                is_backup_turn &= crew->set->servers[i].is_backup;
             }
         for (int i = 0; i < 5; i++) {
             const struct server *server = pool_pick(crew->set, &crew->ask);
@@ -175,7 +175,7 @@ static void test_all_balancers_on_random_states(void **state)
             if (!server)
                 continue;
             assert_true(ask_allows(&crew->ask, server));
-            assert_int_equal(is_backup_turn, server >= crew->set->tiers[1].servers);
+            assert_int_equal(is_backup_turn, server->is_backup);
         }
         crew_free(crew);
     }

@@ -30,7 +30,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 WEIR = os.path.realpath(os.environ.get("WEIR", os.path.join(ROOT, "build/release/weir")))
 SANITIZED = bool(os.environ.get("WEIR_SANITIZED"))  # a slow build: wider margins, no RSS
 SLOW = 3 if SANITIZED else 1
-BROKEN = re.compile(r"Sanitizer|runtime error:|panic|CHECK failed|Segmentation|core dumped")
+BROKEN = re.compile(r"Sanitizer|runtime error:|^panic: |CHECK failed|Segmentation|core dumped", re.M)
 
 alive = []                          # every Weir that runs now, for the look after each test
 handed_out = set()

@@ -78,6 +78,7 @@ struct draft_pool {
     const struct node *key;
     const struct node *breaker; /* its name; NULL: none */
     const struct node *first_weight;
+    const struct pair *locality;           /* where it is written */
 };
 
 struct draft {
@@ -99,6 +100,7 @@ extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_
 extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_choice check_kind_choices[];
+extern const struct conf_row tiers_rows[], locality_rows[];
 
 extern const struct conf_row breaker_rows[];
 

@@ -115,6 +115,23 @@ static void check_weights(struct reader *reader, const struct draft_pool *pool)
     complaint_help(complaint, "use %s", better ? better->name : "weighted_round_robin");
 }
 
+static void check_zones(struct reader *reader, const struct draft_pool *pool)
+{
+    const struct pool *spec = &pool->spec;
+    str zone = reader->draft->settings.runtime.zone;
+
+    if (!spec->locality.is_on)
+        return;
+    for (unsigned i = 0; i < spec->server_count; i++)
+        if (str_eq(spec->servers[i].zone, zone))
+            return;
+    complaint_help(complain(reader->complaints, "W110", pool->locality->key->place,
+                            "no server of pool '%s' stands in zone '%s', where weir "
+                            "stands: none is preferred",
+                            word(reader, spec->name), word(reader, zone)),
+                   "write 'zone: %s' at those that do", word(reader, zone));
+}
+
 static void check_pools(struct reader *reader, const struct snapshot *snapshot)
 {
     struct arena *arena = &reader->complaints->arena;
@@ -136,6 +153,7 @@ static void check_pools(struct reader *reader, const struct snapshot *snapshot)
                      "pool '%s' is not used by any route or listener; did you forget it?",
                      word(reader, pool->spec.name));
         check_weights(reader, pool);
+        check_zones(reader, pool);
     }
 }
 

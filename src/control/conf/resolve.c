@@ -215,8 +215,26 @@ static void find_listeners(struct reader *reader)
     map_close(&listeners.map);
 }
 
+/* Near is what stands where we do: that must be known. */
+static void check_zones(struct reader *reader)
+{
+    struct draft *draft = reader->draft;
+
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        const struct draft_pool *pool = &draft->pools[i];
+
+        if (pool->spec.locality.is_on && !draft->settings.runtime.zone.n)
+            complaint_help(complain(reader->complaints, "C013",
+                                    pool->locality->key->place,
+                                    "'zone' is missing in 'runtime': 'locality' prefers "
+                                    "servers of the zone that weir stands in"),
+                           "add 'runtime: {zone: NAME}'");
+    }
+}
+
 void resolve_names(struct reader *reader)
 {
+    check_zones(reader);
     check_addresses(reader);
     check_route_names(reader);
     if (reader->draft->has_all_pools)
@@ -254,6 +272,7 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
         snapshot->pools[i] = draft->pools[i].spec;
         snapshot->pools[i].breaker = build_breaker(reader, draft->pools[i].breaker);
         snapshot->pools[i].learns = snapshot->pools[i].breaker;
+        snapshot->pools[i].locality.zone = draft->settings.runtime.zone;
         map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
     }
 }

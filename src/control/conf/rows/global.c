@@ -78,6 +78,12 @@ static const struct conf_row runtime_rows[] = {
      .form = &directory_form,
      .fallback = "/var/lib/weir",
      .doc = "Where weir keeps what must survive a restart. Needs a restart."},
+    {.name = "zone",
+     .type = CONF_OWN,
+     CONF_AT(struct runtime, zone),
+     .form = &text_form,
+     .doc = "Where this weir stands; pools with `locality` prefer servers of the same "
+            "zone."},
     {.name = "include",
      .type = CONF_OWN,
      .offset = CONF_NO_FIELD,

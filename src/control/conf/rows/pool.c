@@ -84,6 +84,18 @@ const struct conf_row server_rows[] = {
      .fallback = "1",
      .max = 1000000,
      .doc = "Its share, with a balance that uses weights; 0 gets nothing."},
+    {.name = "tier",
+     .type = CONF_COUNT,
+     CONF_AT(struct server_entry, tier),
+     .fallback = "1",
+     .min = 1,
+     .max = 100,
+     .doc = "Lower tiers are asked first; what they cannot take spills to the next one."},
+    {.name = "zone",
+     .type = CONF_OWN,
+     CONF_AT(struct server_entry, zone),
+     .form = &server_name_form,
+     .doc = "Where it stands: see `locality`."},
     {.name = "backup",
      .type = CONF_FLAG,
      CONF_AT(struct server_entry, is_backup),
@@ -347,6 +359,20 @@ const struct conf_row pool_rows[] = {
      CONF_AT(struct draft_pool, breaker),
      .form = &breaker_name_form,
      .doc = "One of 'breakers': each server of the pool gets one of its own."},
+    {.name = "tiers",
+     .type = CONF_SECTION,
+     CONF_AT(struct draft_pool, spec.tiers),
+     .rows = tiers_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "How much goes to the next tier when servers of one fail."},
+    {.name = "locality",
+     .type = CONF_SECTION,
+     CONF_AT(struct draft_pool, spec.locality),
+     .rows = locality_rows,
+     .word = "off",
+     .fallback = "off",
+     .word_offset = offsetof(struct draft_pool, spec.locality.is_on),
+     .doc = "Servers of our own zone (`runtime.zone`) before those of others."},
     {.name = "proxy_protocol",
      .type = CONF_CHOICE,
      CONF_AT(struct draft_pool, spec.proxy_protocol),
@@ -382,6 +408,7 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     if (!map_wanted(reader, pair, row->rows))
         return;
     section_read(reader, &section, row->rows, pair->value, pool);
+    pool->locality = node_find(pair->value, STR("locality"));
     active = active_of(pair->value);
     if (active)
         health_check_settle(reader, active, &pool->spec.check);
