@@ -20,10 +20,10 @@ static const char *what_to_do(enum err e)
     }
 }
 
-enum err cli_ask(const struct cli *cli, const char *method, const char *target,
-                 unsigned seconds, unsigned *status, str *body)
+enum err cli_ask(const struct cli *cli, const struct question *question, unsigned *status,
+                 str *body)
 {
-    enum err e = cli->ask(cli->owner, method, target, seconds, status, body);
+    enum err e = cli->ask(cli->owner, question, status, body);
 
     if (!e)
         return ERR_OK;

@@ -18,11 +18,19 @@ enum cli_exit {
     CLI_UNREACHABLE = 3, /* nobody answers */
 };
 
+/* One question to the daemon. */
+struct question {
+    const char *method; /* "GET" */
+    str target;         /* "/v1/status" */
+    str body;           /* JSON; empty: none */
+    unsigned seconds;   /* to wait for the answer */
+};
+
 struct cli {
-    /* One question to the daemon: "GET", "/v1/status", how long to wait. ERR_OK: *status
-     * and *body, which lives until the verb is done. */
-    enum err (*ask)(void *owner, const char *method, const char *target, unsigned seconds,
-                    unsigned *status, str *body);
+    /* ERR_OK: *status and *body, which lives until the verb is done. */
+    enum err (*ask)(void *owner, const struct question *question, unsigned *status,
+                    str *body);
+    void (*sleep)(void *owner, unsigned milliseconds);
     void *owner;
     const char *socket; /* where it asks, for words */
     FILE *out, *error;
@@ -35,14 +43,26 @@ enum cli_exit cli_status(const struct cli *cli, str pool, bool as_json);
 /* Reads the configuration anew; says why where it was refused. */
 enum cli_exit cli_reload(const struct cli *cli);
 
+/* What is wanted of a server, by name as POOL/SERVER. */
+struct server_wish {
+    str server;
+    str state;  /* "drain", "up"; empty: as it is */
+    str weight; /* a number; empty: as it is */
+    str reason; /* in one's own words; may be empty */
+    bool waits; /* with drain: until nothing is left */
+};
+
+/* weir drain, enable, weight. */
+enum cli_exit cli_order(const struct cli *cli, const struct server_wish *wish);
+
 /* ---- shared by the verbs ---- */
 
 /*
  * Asks; ERR_OK with any status. What cannot be asked is told on cli->error, with what may
  * be done about it.
  */
-MUST_CHECK enum err cli_ask(const struct cli *cli, const char *method, const char *target,
-                            unsigned seconds, unsigned *status, str *body);
+MUST_CHECK enum err cli_ask(const struct cli *cli, const struct question *question,
+                            unsigned *status, str *body);
 
 /* Tells of an answer that was not expected (RFC 9457's detail, or the status). */
 enum cli_exit cli_refused(const struct cli *cli, unsigned status, str body);

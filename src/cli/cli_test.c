@@ -14,19 +14,37 @@ struct played {
     unsigned status;
     const char *body;
     const char *method, *target;
+    char sent[200];   /* the last body that was not empty */
+    const char *then; /* the answers after the first one; NULL: the same */
+    unsigned slept;
 };
 
-static enum err answer(void *owner, const char *method, const char *target,
-                       unsigned seconds, unsigned *status, str *body)
+static enum err answer(void *owner, const struct question *question, unsigned *status,
+                       str *body)
 {
     struct played *played = owner;
 
-    assert_true(seconds > 0);
-    played->method = method;
-    played->target = target;
+    assert_true(question->seconds > 0);
+    played->method = question->method;
+    played->target = question->target.p; /* ends with a NUL here */
+    if (question->body.n)
+        snprintf(played->sent, sizeof played->sent, STR_FMT, STR_ARG(question->body));
     *status = played->status;
     *body = str_of(played->body);
+    if (played->then)
+        played->body = played->then;
     return played->error;
+}
+
+static void fake_sleep(void *owner, unsigned milliseconds)
+{
+    struct played *played = owner;
+
+    played->slept += milliseconds;
+    if (played->slept >= 1000) /* the last request has ended */
+        played->then = played->body =
+            "{\"pools\":[{\"name\":\"app\",\"servers\":[{\"name\":\"a/b\",\"ordered\":true,"
+            "\"connections\":0}]}]}";
 }
 
 static struct played daemon_says;
@@ -35,9 +53,10 @@ static size_t said_n, complained_n;
 
 static struct cli begin(enum err error, unsigned status, const char *body)
 {
-    daemon_says = (struct played){error, status, body, NULL, NULL};
+    daemon_says = (struct played){.error = error, .status = status, .body = body};
     return (struct cli){
         .ask = answer,
+        .sleep = fake_sleep,
         .owner = &daemon_says,
         .socket = "/run/x.sock",
         .out = open_memstream(&said, &said_n),
@@ -207,6 +226,47 @@ static void test_reload_refused(void **state)
     end(&cli, "", "refused: the configuration in use has not changed\n");
 }
 
+static void test_orders(void **state)
+{
+    const struct server_wish weight = {.server = STR("app/10.0.0.1:80"),
+                                       .weight = STR("7"),
+                                       .reason = STR("more \"room\"")};
+    const struct server_wish nameless = {.server = STR("app"), .state = STR("up")};
+    struct cli cli =
+        begin(ERR_OK, 200, "{\"draining\":false,\"weight\":7,\"connections\":2}");
+
+    assert_int_equal(cli_order(&cli, &weight), CLI_GOOD);
+    assert_string_equal(daemon_says.method, "PATCH");
+    assert_string_equal(daemon_says.sent,
+                        "{\"weight\":7,\"reason\":\"more \\\"room\\\"\"}");
+    end(&cli, "app/10.0.0.1:80: in use, weight 7\n", "");
+    cli = begin(ERR_OK, 404, "{\"detail\":\"pool 'app' has no server 'x'\"}");
+    assert_int_equal(cli_order(&cli, &weight), CLI_WRONG);
+    end(&cli, "", "weir: the daemon answered 404: pool 'app' has no server 'x'\n");
+    cli = begin(ERR_OK, 200, "{}");
+    assert_int_equal(cli_order(&cli, &nameless), CLI_WRONG);
+    end(&cli, "", "weir: 'app' is not POOL/SERVER\n");
+}
+
+static void test_drain_and_wait(void **state)
+{
+    const struct server_wish wish = {
+        .server = STR("app/a/b"), .state = STR("drain"), .waits = true};
+    struct cli cli =
+        begin(ERR_OK, 200, "{\"draining\":true,\"weight\":1,\"connections\":2}");
+
+    daemon_says.then = "{\"pools\":[{\"name\":\"app\",\"servers\":[{\"name\":\"a/b\","
+                       "\"ordered\":true,\"connections\":2}]}]}";
+    assert_int_equal(cli_order(&cli, &wish), CLI_GOOD);
+    assert_string_equal(daemon_says.sent, "{\"state\":\"drain\"}");
+    end(&cli,
+        "app/a/b: 2 … 0.  drained in 1 s. Safe to stop. Undo: weir enable app/a/b\n", "");
+    cli = begin(ERR_OK, 200, "{\"draining\":true,\"weight\":1,\"connections\":2}");
+    daemon_says.then = "{\"pools\":[{\"name\":\"app\",\"servers\":[]}]}";
+    assert_int_equal(cli_order(&cli, &wish), CLI_WRONG);
+    end(&cli, "app/a/b: ", "weir: somebody has ended the drain\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_nobody_answers),
         cmocka_unit_test(test_odd_answers),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_drain_and_wait),
         cmocka_unit_test(test_reload_refused),
     };
 

@@ -18,11 +18,13 @@ static void tell_why(const struct cli *cli, const json_t *answer)
 
 enum cli_exit cli_reload(const struct cli *cli)
 {
+    const struct question question = {
+        .method = "POST", .target = STR("/v1/reload"), .seconds = RELOAD_SECONDS};
     unsigned status;
     json_t *answer;
     str body;
 
-    if (cli_ask(cli, "POST", "/v1/reload", RELOAD_SECONDS, &status, &body))
+    if (cli_ask(cli, &question, &status, &body))
         return CLI_UNREACHABLE;
     answer = json_loadb(body.p, body.n, 0, NULL);
     if (status == 200) {

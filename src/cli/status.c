@@ -178,11 +178,21 @@ static str say_server_state(struct arena *arena, const json_t *server)
     bool is_backup = json_is_true(json_object_get(server, "backup"));
     bool is_warming = has(server, "slow_start");
 
+    if (str_eq(state, STR("draining")))
+        state = STR("draining*"); /* somebody's order */
     if (!is_backup && !is_warming)
         return state;
     return arena_printf(arena, STR_FMT " (%s%s%s)", STR_ARG(state),
                         is_backup ? "backup" : "", is_backup && is_warming ? ", " : "",
                         is_warming ? "warm" : "");
+}
+
+/* With a star where it is not the file's. */
+static str say_weight(struct arena *arena, const json_t *server)
+{
+    if (!has(server, "file_weight"))
+        return say_count(arena, server, "weight");
+    return arena_printf(arena, "%lld*", number_of(server, "weight"));
 }
 
 static str say_check(struct arena *arena, const json_t *server, bool is_checked)
@@ -213,6 +223,8 @@ static str say_why(struct arena *arena, const json_t *server)
     const json_t *check = json_object_get(server, "last_check");
     str reason = text_of(server, "reason"), ago;
 
+    if (json_is_true(json_object_get(server, "ordered")))
+        return reason;
     if (has(server, "slow_start"))
         return say_slow_start(arena, json_object_get(server, "slow_start"));
     if (str_eq(text_of(server, "state"), STR("up")))
@@ -239,7 +251,7 @@ static void print_pool(const struct cli *cli, struct arena *arena, const json_t 
             text_of(server, "name"),
             text_of(server, "address"),
             say_server_state(arena, server),
-            say_count(arena, server, "weight"),
+            say_weight(arena, server),
             say_count(arena, server, "connections"),
             say_rate(arena, server),
             say_time(arena, server, "p95"),
@@ -302,12 +314,14 @@ static enum cli_exit show(const struct cli *cli, const json_t *all, str name,
 
 enum cli_exit cli_status(const struct cli *cli, str pool, bool as_json)
 {
+    const struct question question = {
+        .method = "GET", .target = STR("/v1/status"), .seconds = STATUS_SECONDS};
     enum cli_exit end;
     unsigned status;
     json_t *all;
     str body;
 
-    if (cli_ask(cli, "GET", "/v1/status", STATUS_SECONDS, &status, &body))
+    if (cli_ask(cli, &question, &status, &body))
         return CLI_UNREACHABLE;
     if (status != 200)
         return cli_refused(cli, status, body);

@@ -16,6 +16,15 @@ struct scroll;
 
 struct admin_request; /* one that waits for its answer */
 
+/* What somebody wants of a server, live: control/orders.h. */
+struct server_patch {
+    enum { PATCH_STATE_KEEP, PATCH_DRAIN, PATCH_UP } state;
+    bool has_weight;
+    uint32_t weight;
+    str reason;  /* in their words; empty: none given */
+    unsigned by; /* their user id */
+};
+
 /* What the admin server asks of the steward. All are called on the steward's thread. */
 struct admin_house {
     void *owner;
@@ -25,6 +34,10 @@ struct admin_house {
     /* Reads the configuration anew and says by admin_answer what came of it: in the call
      * or later, in any case once for each request. */
     void (*reload)(void *owner, struct admin_request *request);
+    /* Carries the patch out. 200 and JSON in `answer`, or a status of refusal and the
+     * reason in words. */
+    unsigned (*patch_server)(void *owner, str pool, str server,
+                             const struct server_patch *patch, struct scroll *answer);
 };
 
 struct admin;

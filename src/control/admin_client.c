@@ -99,7 +99,9 @@ void client_refuse(struct client *client, unsigned status, const char *why)
 /* As client_refuse, when what the client still sends need not be understood. */
 static enum step give_up(struct client *client, unsigned status, const char *why)
 {
-    client->demand = (struct demand){.allow = status == 405 ? "GET, HEAD, POST" : NULL};
+    client->demand =
+        (struct demand){.allow = status == 405 ? "GET, HEAD, POST, PATCH" : NULL};
+    scroll_close(&client->body);
     client_refuse(client, status, why);
     return STEP_ON;
 }
@@ -189,7 +191,16 @@ static enum step run_demand(struct client *client)
 {
     timer_remove(&client->conn.engine->loop.timers, &client->deadline);
     endpoint_run(client);
+    scroll_close(&client->body);
     return STEP_ON;
+}
+
+/* A piece of the body. */
+static void take_body(struct client *client, str data)
+{
+    client->discarded += data.n;
+    if (endpoint_takes_body(client->demand.endpoint))
+        scroll_add(&client->body, data);
 }
 
 /* The client wants to hear that its body is welcome before it sends it. */
@@ -265,7 +276,7 @@ static enum step read_chunked(struct client *client)
     for (;;) {
         switch (chunked_read(&client->chunked, &in, &data)) {
         case CHUNKED_DATA:
-            client->discarded += data.n;
+            take_body(client, data);
             if (client->discarded > ADMIN_BODY_MOST)
                 return give_up(client, 413, "the body is too large");
             break;
@@ -290,6 +301,7 @@ static enum step read_body(struct client *client)
         return read_chunked(client);
     if (here > client->body_left)
         here = (unsigned)client->body_left;
+    take_body(client, (str){chunk->bytes + chunk->at, here});
     chunk->at += here;
     client->body_left -= here;
     return client->body_left ? fetch_step(client) : run_demand(client);
@@ -361,14 +373,15 @@ static void client_late(struct timer *timer)
 
 /* ---- coming and going ---- */
 
-static bool may_rule(const struct gate *gate, int fd)
+static bool may_rule(const struct gate *gate, int fd, unsigned *uid)
 {
     const struct admin *admin = gate->admin;
-    unsigned uid, gid;
+    unsigned gid;
 
-    if (gate->kind != GATE_SOCKET || sys_peer_user(fd, &uid, &gid))
+    *uid = 0;
+    if (gate->kind != GATE_SOCKET || sys_peer_user(fd, uid, &gid))
         return false;
-    return uid == 0 || uid == admin->uid || gid == admin->gid;
+    return *uid == 0 || *uid == admin->uid || gid == admin->gid;
 }
 
 void client_begin(struct gate *gate, int fd)
@@ -378,7 +391,7 @@ void client_begin(struct gate *gate, int fd)
 
     CHECK(client);
     client->gate = gate;
-    client->may_rule = may_rule(gate, fd);
+    client->may_rule = may_rule(gate, fd, &client->user);
     client->chunk = chunk_new(engine, CHUNK_SMALL);
     client->state = CLIENT_IDLE;
     conn_init(&client->conn, engine, fd, client_ready);
@@ -399,6 +412,7 @@ void client_end(struct client *client)
 
     endpoint_abandon(client);
     answer_drop(client);
+    scroll_close(&client->body);
     timer_remove(&engine->loop.timers, &client->deadline);
     deferred_cancel(&client->again);
     conn_close(&client->conn);

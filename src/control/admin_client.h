@@ -21,6 +21,8 @@ enum {
     ADMIN_BODY_MOST = 64 * 1024,           /* 413 */
     ADMIN_WAITING_MOST = 64 * 1024 * 1024, /* bytes of answers not yet sent: then 503 */
     ADMIN_ANSWER_HEAD = 512,
+    ADMIN_NAMES = 2,       /* in a path */
+    ADMIN_NAME_MOST = 512, /* their bytes together */
 };
 
 /* The one by which a client came says what it may have. */
@@ -54,7 +56,7 @@ struct admin {
 enum client_state {
     CLIENT_IDLE,   /* between requests, no byte of the next one seen */
     CLIENT_HEAD,   /* reads a head */
-    CLIENT_BODY,   /* reads a body, and throws it away: nothing here has use for one */
+    CLIENT_BODY,   /* reads a body, and throws it away where there is no use for one */
     CLIENT_WAIT,   /* for admin_answer */
     CLIENT_ANSWER, /* sends */
     CLIENT_LINGER, /* has said its last and waits for the peer to hear it */
@@ -70,7 +72,9 @@ struct demand {
     const char *allow;               /* with 405: the methods that are allowed */
     bool is_head;                    /* no body in the answer */
     bool is_http10;
-    bool keeps; /* the connection, after the answer */
+    bool keeps;             /* the connection, after the answer */
+    str names[ADMIN_NAMES]; /* what stands for the stars of the endpoint's path */
+    char name_memory[ADMIN_NAME_MOST];
 };
 
 struct client {
@@ -83,12 +87,14 @@ struct client {
     enum client_state state;
     bool is_retired; /* its gate has closed */
     bool may_rule;   /* its user may see and change everything */
+    unsigned user;   /* its id, at the socket */
     struct h1_reader reader;
     struct demand demand;
     struct chunked chunked;
     bool is_chunked;
     uint64_t body_left;            /* without chunked */
     size_t discarded;              /* bytes of this body, or while lingering */
+    struct scroll body;            /* of the request, where the endpoint takes one */
     struct admin_request *request; /* waits in the house; NULL: none */
     struct text answer_head;
     struct scroll answer;
@@ -119,6 +125,9 @@ void client_refuse(struct client *client, unsigned status, const char *why);
 
 /* What does this head ask for, and may the client have it? Fills client->demand. */
 void endpoint_find(struct client *client, const struct head *head);
+
+/* Has the endpoint a use for the request's body? */
+bool endpoint_takes_body(const struct endpoint *endpoint);
 
 /* Answers client->demand, or begins to (CLIENT_WAIT). */
 void endpoint_run(struct client *client);

@@ -5,6 +5,8 @@
 #include "control/admin_client.h"
 
 #include "base/check.h"
+#include "control/admin_patch.h"
+#include "proto/chars.h"
 
 #include <stdlib.h>
 
@@ -13,11 +15,17 @@ struct admin_request {
 };
 
 struct endpoint {
-    const char *path; /* NULL: where the settings want it */
+    const char *path; /* a star stands for a name; NULL: where the settings want it */
     bool is_private;  /* only at the unix socket, only for those who may */
-    bool is_post;     /* else GET and HEAD */
+    enum http_method method; /* GET: HEAD too */
+    bool takes_body;
     void (*run)(struct client *client);
 };
+
+bool endpoint_takes_body(const struct endpoint *endpoint)
+{
+    return endpoint && endpoint->takes_body;
+}
 
 static struct admin *admin_of(struct client *client)
 {
@@ -87,13 +95,91 @@ static void run_reload(struct client *client)
     house->reload(house->owner, request);
 }
 
+/* What the house has put into client->answer: JSON, or words of refusal. */
+static void answer_done(struct client *client, unsigned status)
+{
+    struct scroll words;
+
+    if (status == 200) {
+        client_answer(client, status, STR("application/json"));
+        return;
+    }
+    words = client->answer;
+    client->answer = (struct scroll){0};
+    scroll_char(&words, 0);
+    client_refuse(client, status, words.p);
+    scroll_close(&words);
+}
+
+static void run_patch_server(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    const struct demand *demand = &client->demand;
+    struct patch_text text;
+    struct server_patch patch;
+
+    if (!patch_read_server(scroll_str(&client->body), &patch, &text)) {
+        client_refuse(client, 400, text.why);
+        return;
+    }
+    patch.by = client->user;
+    answer_done(client, house->patch_server(house->owner, demand->names[0],
+                                            demand->names[1], &patch, &client->answer));
+}
+
 static const struct endpoint endpoints[] = {
-    {.path = "/healthz", .run = run_health},
-    {.path = "/readyz", .run = run_ready},
-    {.path = "/v1/status", .is_private = true, .run = run_status},
-    {.path = "/v1/reload", .is_private = true, .is_post = true, .run = run_reload},
-    {.run = run_metrics},
+    {.path = "/healthz", .method = HTTP_GET, .run = run_health},
+    {.path = "/readyz", .method = HTTP_GET, .run = run_ready},
+    {.path = "/v1/status", .is_private = true, .method = HTTP_GET, .run = run_status},
+    {.path = "/v1/reload", .is_private = true, .method = HTTP_POST, .run = run_reload},
+    {.path = "/v1/pools/*/servers/*",
+     .is_private = true,
+     .method = HTTP_PATCH,
+     .takes_body = true,
+     .run = run_patch_server},
+    {.method = HTTP_GET, .run = run_metrics},
 };
+
+/* A name as a path may hold it, percent-encoding undone; false: it is none. */
+static bool read_name(str piece, struct demand *demand, size_t *used, str *name)
+{
+    size_t at = *used;
+
+    for (size_t i = 0; i < piece.n; i++) {
+        char c = piece.p[i];
+
+        if (*used == ADMIN_NAME_MOST)
+            return false;
+        if (c == '%') {
+            if (i + 2 >= piece.n || !char_is(piece.p[i + 1], CHAR_HEX) ||
+                !char_is(piece.p[i + 2], CHAR_HEX))
+                return false;
+            c = (char)(char_hex(piece.p[i + 1]) * 16 + char_hex(piece.p[i + 2]));
+            i += 2;
+        }
+        demand->name_memory[(*used)++] = c;
+    }
+    *name = (str){demand->name_memory + at, *used - at};
+    return name->n > 0;
+}
+
+/* Does the path fit, and what stands for its stars? */
+static bool path_fits(const char *pattern, str path, struct demand *demand)
+{
+    str rest = str_of(pattern), want, have;
+    size_t used = 0;
+    unsigned names = 0;
+
+    while (rest.p || path.p) {
+        if (!str_next(&rest, '/', &want) || !str_next(&path, '/', &have))
+            return false;
+        if (str_eq(want, STR("*"))
+                ? !read_name(have, demand, &used, &demand->names[names++])
+                : !str_eq(want, have))
+            return false;
+    }
+    return true;
+}
 
 static const struct endpoint *find_path(struct client *client, str path)
 {
@@ -102,7 +188,8 @@ static const struct endpoint *find_path(struct client *client, str path)
     for (size_t i = 0; i < array_len(endpoints); i++) {
         const char *is_at = endpoints[i].path;
 
-        if (is_at ? str_eq(path, str_of(is_at)) : metrics.n && str_eq(path, metrics))
+        if (is_at ? path_fits(is_at, path, &client->demand)
+                  : metrics.n && str_eq(path, metrics))
             return &endpoints[i];
     }
     return NULL;
@@ -151,9 +238,8 @@ static bool host_is_ours(struct client *client, const struct head *head)
 
 static bool method_fits(const struct endpoint *endpoint, enum http_method method)
 {
-    if (endpoint->is_post)
-        return method == HTTP_POST;
-    return method == HTTP_GET || method == HTTP_HEAD;
+    return method == endpoint->method ||
+           (method == HTTP_HEAD && endpoint->method == HTTP_GET);
 }
 
 void endpoint_find(struct client *client, const struct head *head)
@@ -177,7 +263,9 @@ void endpoint_find(struct client *client, const struct head *head)
     } else if (!method_fits(endpoint, head->method)) {
         demand->status = 405;
         demand->why = "this is not done by that method";
-        demand->allow = endpoint->is_post ? "POST" : "GET, HEAD";
+        demand->allow = endpoint->method == HTTP_POST    ? "POST"
+                        : endpoint->method == HTTP_PATCH ? "PATCH"
+                                                         : "GET, HEAD";
     } else {
         demand->endpoint = endpoint;
     }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "control/orders.h"
 #include "lb/model.h"
 #include "proxy/access_log.h"
 
@@ -147,6 +148,7 @@ static struct pool_record *pool_new(struct registry *registry, str name)
     list_init(&record->servers);
     list_init(&record->names);
     map_init(&record->by_key, registry->pools_by_name.seed);
+    map_init(&record->orders, registry->pools_by_name.seed);
     list_add(&registry->pools, &record->node);
     map_put(&registry->pools_by_name, record->live.name, record);
     return record;
@@ -169,6 +171,7 @@ static void pool_free(struct registry *registry, struct pool_record *record)
     list_remove(&record->node);
     map_remove(&registry->pools_by_name, record->live.name);
     map_close(&record->by_key);
+    orders_free(record);
     for (unsigned i = 0; i < record->live.worker_count; i++)
         free(record->live.desks[i].scratch);
     free_str(record->live.name);
@@ -224,6 +227,8 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     struct pool_record *pool = listing->pool;
     const struct locality *locality = &pool->pool->locality;
     char memory[KEY_ROOM];
+    const struct order *order;
+    bool is_draining;
     struct server_record *record =
         map_get(&pool->by_key, server_key(entry->name, addr, memory));
 
@@ -233,12 +238,16 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     }
     record->entry = entry;
     record->is_listed = true;
+    order = order_of(pool, entry->name);
+    is_draining = order && order->is_draining;
+    atomic_store_explicit(&record->live.is_leaving, is_draining, memory_order_relaxed);
     if (addr->family == ADDR_NONE)
         return;
     listing->members[listing->count++] = (struct member){
         .name = record->live.name,
         .addr = *addr,
-        .weight = entry->weight,
+        .weight = record_weight(record),
+        .is_draining = is_draining,
         .max_in_flight = entry->max_connections,
         .tier = entry->tier,
         .is_backup = entry->is_backup,
@@ -296,8 +305,10 @@ struct endpoint_set *registry_build_set(struct registry *registry,
     list_each(node, &pool->servers) {
         struct server_record *record = list_entry(node, struct server_record, node);
 
-        if (!record->is_listed)
-            record->entry = NULL;
+        if (record->is_listed)
+            continue;
+        record->entry = NULL;
+        atomic_store_explicit(&record->live.is_leaving, true, memory_order_relaxed);
     }
     set = endpoint_set_new(pool->pool, listing.members, listing.count);
     for (unsigned i = 0; i < listing.count; i++)

@@ -13,9 +13,9 @@
 #include "lb/live.h"
 #include "lb/pool.h"
 
-/* Of something that was removed: control/drain.c. */
+/* Of something that was removed, or ordered to drain: control/drain.c. */
 struct drain {
-    uint64_t since;   /* monotonic ns; 0: not seen to be removed yet */
+    uint64_t since;   /* monotonic ns; 0: not seen to leave yet */
     uint32_t timeout; /* ms, as the last snapshot that knew it had it */
     bool is_over;
 };
@@ -53,6 +53,22 @@ struct server_record {
     bool is_watched;       /* the prober was last told to watch it */
 };
 
+/*
+ * What somebody has ordered of a server by hand (control/orders.h). It holds for all
+ * addresses of that name, outlasts reloads, and ends with the process or when the file's
+ * own value has changed since.
+ */
+struct order {
+    str server; /* its own copy */
+    bool is_draining;
+    bool has_weight;
+    uint32_t weight;
+    uint32_t file_weight; /* what the file said when it was given */
+    str reason;           /* its own copy */
+    unsigned by;          /* user id */
+    uint64_t since;       /* wall ns */
+};
+
 /* Name resolution of one entry that is a host name: control/discovery fills it. */
 struct name_record {
     struct list node; /* pool_record->names */
@@ -67,6 +83,7 @@ struct pool_record {
     struct list servers;            /* struct server_record */
     struct map by_key;              /* the same, by name and address */
     struct list names;              /* struct name_record */
+    struct map orders;              /* struct order, by the server's name */
     const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
     struct tiers_standing standing; /* of its tiers, as last weighed */
@@ -124,6 +141,30 @@ struct name_record *pool_name(struct pool_record *pool, str host);
 
 /* A new answer for it: the addresses are copied. */
 void name_learn(struct name_record *name, const struct addr *addrs, unsigned count);
+
+/* What was ordered of the server; NULL: nothing. */
+static inline struct order *order_of(const struct pool_record *pool, str server)
+{
+    return map_get(&pool->orders, server);
+}
+
+/* What people are shown as the server's state. */
+static inline enum health record_state(const struct server_record *record,
+                                       enum health health)
+{
+    const struct order *order = order_of(record->pool, record->live.name);
+
+    return order && order->is_draining && health_is_usable(health) ? HEALTH_DRAINING
+                                                                   : health;
+}
+
+/* What it is to get, next to its fellows. */
+static inline uint32_t record_weight(const struct server_record *record)
+{
+    const struct order *order = order_of(record->pool, record->live.name);
+
+    return order && order->has_weight ? order->weight : record->entry->weight;
+}
 
 /* The record around a live object. */
 static inline struct server_record *record_of(struct server_live *live)

@@ -1,6 +1,6 @@
 /*
- * A record that has lost its place in the configuration is noticed here and its time
- * begins; the timeout is the one of the last snapshot that knew it. Looking once a second
+ * A record that has lost its place in the configuration, or that was ordered to drain, is
+ * noticed here and its time begins; the timeout is the one of the last snapshot that knew it. Looking once a second
  * is exact enough for timeouts of minutes and needs no timer per server. What was begun
  * under an older snapshot may still come to a server after it was cut, so it is cut again
  * as long as anything is in flight there.
@@ -19,12 +19,19 @@ static void cut_server(struct steward *steward, struct server_record *record)
 
     if (running && !drain->is_over)
         EVENT(&steward->events, LOG_WARN,
-              "drain.timeout is over, what still runs on the removed server is cut",
+              "drain.timeout is over, what still runs on the leaving server is cut",
               {"pool", record->live.pool_name}, {"server", record->live.name},
               {"address", record->live.addr_text});
     if (running || !drain->is_over)
         publish_server_cut(steward, record);
     drain->is_over = true;
+}
+
+static bool is_ordered_to_drain(const struct server_record *record)
+{
+    const struct order *order = order_of(record->pool, record->live.name);
+
+    return order && order->is_draining;
 }
 
 static void look_at_server(struct steward *steward, struct server_record *record,
@@ -34,7 +41,7 @@ static void look_at_server(struct steward *steward, struct server_record *record
 
     if (record->pool->pool)
         drain->timeout = record->pool->pool->drain_timeout;
-    if (record->entry)
+    if (record->entry && !is_ordered_to_drain(record))
         *drain = (struct drain){.timeout = drain->timeout};
     else if (!drain->since)
         drain->since = now;

@@ -1,6 +1,7 @@
 /* What the admin server sees of the steward: metrics, status, readiness, reload. */
 #include "base/version.h"
 #include "control/metrics.h"
+#include "control/orders.h"
 #include "control/status.h"
 #include "control/steward_inside.h"
 
@@ -96,6 +97,12 @@ static void reload(void *owner, struct admin_request *request)
     reload_run(owner, request);
 }
 
+static unsigned patch_server(void *owner, str pool, str server,
+                             const struct server_patch *patch, struct scroll *answer)
+{
+    return orders_patch(owner, pool, server, patch, answer);
+}
+
 struct admin_house steward_house(struct steward *steward)
 {
     return (struct admin_house){
@@ -104,5 +111,6 @@ struct admin_house steward_house(struct steward *steward)
         .write_status = write_status,
         .is_ready = is_ready,
         .reload = reload,
+        .patch_server = patch_server,
     };
 }

@@ -34,7 +34,8 @@ static struct server_record *next_server(struct server_record *server)
 
 static enum health health_of(const struct server_record *server)
 {
-    return (enum health)atomic_load_explicit(&server->live.health, memory_order_relaxed);
+    return record_state(server, (enum health)atomic_load_explicit(&server->live.health,
+                                                                  memory_order_relaxed));
 }
 
 #define SERVER_LABELS(server, ...)                                              \
@@ -151,7 +152,7 @@ static void write_server_states(const struct overview *view, struct scroll *out)
     exposition_family(out, "weir_server_weight", "gauge", "Its share among its fellows.");
     EACH_SERVER(view, server)
     exposition_u64(out, "weir_server_weight", SERVER_LABELS(server),
-                   server->entry->weight);
+                   record_weight(server));
     exposition_family(
         out, "weir_server_weight_ratio", "gauge",
         "The part of its weight that it counts for: below 1 in a slow start.");

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "control/circuits.h"
 #include "control/drain.h"
+#include "control/orders.h"
 #include "control/publish.h"
 
 #include <stdio.h>
@@ -131,8 +132,10 @@ static void close_old_ports(struct steward *steward, const struct snapshot *old)
 
 void reload_members(struct steward *steward, struct pool_record *pool)
 {
-    struct endpoint_set *set = registry_build_set(&steward->registry, pool, sys_wall());
+    struct endpoint_set *set;
 
+    orders_review(steward, pool);
+    set = registry_build_set(&steward->registry, pool, sys_wall());
     publish_set(steward, pool, set);
     wellness_weigh(steward, pool);
     wellness_watch(steward, pool);

@@ -5,6 +5,7 @@
  */
 #include "control/status.h"
 
+#include "control/orders.h"
 #include "lb/balance.h"
 
 /* ---- JSON that grows ---- */
@@ -203,11 +204,27 @@ static void add_breaker(struct scroll *out, const struct overview *view,
     scroll_char(out, '}');
 }
 
+/* What was ordered, and what its checks say where they are not content. */
+static void add_reason(struct scroll *out, const struct overview *view,
+                       const struct server_record *server)
+{
+    struct scroll reason = {0};
+
+    if (orders_reason(server, view->now, &reason) &&
+        !health_is_usable(server->health.health))
+        scroll_add(&reason, STR("; "));
+    if (!reason.n || !health_is_usable(server->health.health))
+        scroll_add(&reason, health_reason(&server->health));
+    add_str(out, "reason", scroll_str(&reason));
+    scroll_close(&reason);
+}
+
 static void add_server(struct scroll *out, const struct overview *view,
                        const struct server_record *server)
 {
     struct meter_sample sample = overview_server(view, &server->live);
     struct meter_reading reading = meter_read(&server->meter, &sample);
+    const struct order *order = order_of(server->pool, server->live.name);
     uint64_t failures = 0;
 
     for (unsigned i = 0; i < view->worker_count; i++)
@@ -216,10 +233,14 @@ static void add_server(struct scroll *out, const struct overview *view,
     next_item(out);
     add_str(out, "name", server->live.name);
     add_str(out, "address", address_text(server));
-    add_str(out, "state", str_of(health_text(server->health.health)));
-    add_str(out, "reason", health_reason(&server->health));
+    add_str(out, "state",
+            str_of(health_text(record_state(server, server->health.health))));
+    add_reason(out, view, server);
     add_ago(out, "since", server->changed_at, view->wall);
-    add_u64(out, "weight", server->entry->weight);
+    add_u64(out, "weight", record_weight(server));
+    if (order && order->has_weight)
+        add_u64(out, "file_weight", server->entry->weight);
+    add_bool(out, "ordered", order != NULL);
     add_bool(out, "backup", server->entry->is_backup);
     add_u64(out, "connections",
             atomic_load_explicit(&server->live.in_flight, memory_order_relaxed));

@@ -39,9 +39,9 @@ static void test_at_the_start(void **state)
         "\"pools\":[{\"name\":\"app\",\"balance\":\"least_connections\",\"up\":1,\"all\":2,"
         "\"state\":\"ok\",\"is_checked\":true,\"in_flight\":0,\"requests\":0,\"servers\":["
         "{\"name\":\"one\",\"address\":\"10.0.0.1:80\",\"state\":\"up\",\"reason\":"
-        "\"HTTP 200 in 2ms\",\"weight\":1,\"backup\":false,\"connections\":0,\"requests\":0,"
+        "\"HTTP 200 in 2ms\",\"weight\":1,\"ordered\":false,\"backup\":false,\"connections\":0,\"requests\":0,"
         "\"failures\":0,\"fails\":0},{\"name\":\"two\",\"address\":\"10.0.0.2:80\",\"state\":"
-        "\"down\",\"reason\":\"connection refused\",\"since\":120,\"weight\":1,\"backup\":"
+        "\"down\",\"reason\":\"connection refused\",\"since\":120,\"weight\":1,\"ordered\":false,\"backup\":"
         "false,\"connections\":0,\"requests\":0,\"failures\":0,\"fails\":0}]}]}\n");
     scroll_close(&out);
     stage_free(s);

@@ -9,7 +9,7 @@ const char *health_text(enum health health)
     static const char *const texts[HEALTH_COUNT] = {
         [HEALTH_UNKNOWN] = "unknown",       [HEALTH_UP] = "up",
         [HEALTH_STARTING] = "starting",     [HEALTH_DOWN] = "down",
-        [HEALTH_UNRESOLVED] = "unresolved",
+        [HEALTH_UNRESOLVED] = "unresolved", [HEALTH_DRAINING] = "draining",
     };
 
     return texts[health];

@@ -24,6 +24,7 @@ enum health {
     HEALTH_STARTING, /* added later: not used before its first check has passed */
     HEALTH_DOWN,
     HEALTH_UNRESOLVED, /* its name has no address */
+    HEALTH_DRAINING, /* as people see it; its checks go on and live->health says theirs */
     HEALTH_COUNT,
 };
 
@@ -92,14 +93,15 @@ struct server_live {
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */
     CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
     _Atomic(unsigned) ramp;                    /* of RAMP_FULL; the steward writes */
-    _Atomic(unsigned) connect_failures;        /* in a row, over all workers */
-    _Atomic(unsigned) holds;     /* sets, links and relays that point here */
-    struct circuit circuit;      /* of its pool's breaker */
-    struct server_shard *shards; /* [worker] */
-    struct server_desk *desks;   /* [worker] */
-    str pool_name, name;         /* copies of its own */
-    str addr_text;               /* addr, printed once */
-    str log_words;               /* its part of each line, see proxy/access_log */
+    _Atomic(bool) is_leaving;           /* its links are not kept; the steward writes */
+    _Atomic(unsigned) connect_failures; /* in a row, over all workers */
+    _Atomic(unsigned) holds;            /* sets, links and relays that point here */
+    struct circuit circuit;             /* of its pool's breaker */
+    struct server_shard *shards;        /* [worker] */
+    struct server_desk *desks;          /* [worker] */
+    str pool_name, name;                /* copies of its own */
+    str addr_text;                      /* addr, printed once */
+    str log_words;                      /* its part of each line, see proxy/access_log */
     struct addr addr;
 };
 

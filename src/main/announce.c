@@ -80,6 +80,8 @@ static void tell_all(const json_t *pools)
 /* One look; true: told, or there is nobody to ask. */
 static bool look(struct announcement *announcement)
 {
+    const struct question question = {
+        .method = "GET", .target = STR("/v1/status"), .seconds = 1};
     struct arena arena;
     unsigned status;
     str body;
@@ -87,8 +89,7 @@ static bool look(struct announcement *announcement)
     bool is_over = true;
 
     arena_init(&arena, 0);
-    if (ask(announcement->socket, "GET", "/v1/status", 1, &arena, &status, &body) ==
-            ERR_OK &&
+    if (ask(announcement->socket, &question, &arena, &status, &body) == ERR_OK &&
         status == 200 && (all = json_loadb(body.p, body.n, 0, NULL))) {
         const json_t *pools = json_object_get(all, "pools");
 

@@ -142,22 +142,28 @@ static enum err read_answer(struct asking *asking, struct arena *arena,
     return ERR_OK;
 }
 
-enum err ask(const char *path, const char *method, const char *target, unsigned seconds,
-             struct arena *arena, unsigned *status, str *body)
+enum err ask(const char *path, const struct question *question, struct arena *arena,
+             unsigned *status, str *body)
 {
-    struct asking asking = {.end = sys_now() + seconds * UINT64_C(1000000000),
+    struct asking asking = {.end = sys_now() + question->seconds * UINT64_C(1000000000),
                             .room = 16384};
-    bool is_post = strcmp(method, "POST") == 0;
+    bool is_get = strcmp(question->method, "GET") == 0;
+    str length = is_get
+                     ? STR("")
+                     : arena_printf(arena, "Content-Length: %zu\r\n", question->body.n);
     str request = arena_printf(
-        arena, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", method,
-        target, is_post ? "Content-Length: 0\r\n" : "");
+        arena,
+        "%s " STR_FMT " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" STR_FMT
+        "\r\n" STR_FMT,
+        question->method, STR_ARG(question->target), STR_ARG(length),
+        STR_ARG(question->body));
     enum err e = open_socket(&asking, path);
 
     asking.bytes = arena_alloc(arena, asking.room);
     if (!e)
         e = send_all(&asking, request);
     if (!e)
-        e = read_answer(&asking, arena, is_post ? HTTP_POST : HTTP_GET, status, body);
+        e = read_answer(&asking, arena, is_get ? HTTP_GET : HTTP_POST, status, body);
     close_socket(&asking);
     return e;
 }

@@ -119,6 +119,25 @@ static const struct option_row status_options[] = {
     {.name = NULL},
 };
 
+#define REASON_ROW                                           \
+    {                                                        \
+        "--reason", NULL, OPTION_VALUE, "TEXT",              \
+            "why, for those who read the status and the log" \
+    }
+
+static const struct option_row drain_options[] = {
+    {"--wait", NULL, OPTION_FLAG, NULL, "until nothing runs on it any more"},
+    REASON_ROW,
+    SOCKET_ROW,
+    {.name = NULL},
+};
+
+static const struct option_row order_options[] = {
+    REASON_ROW,
+    SOCKET_ROW,
+    {.name = NULL},
+};
+
 static const struct verb verbs[] = {
     {"run", "[-c FILE]", "Runs the daemon in the foreground.", run_options, 0, run_verb},
     {"proxy", "--listen ADDRESS --to ADDRESS...", "Balances over servers named here.",
@@ -135,6 +154,12 @@ static const struct verb verbs[] = {
      reload_options, 0, reload_verb},
     {"status", "[POOL] [--json]", "Shows how the daemon and its servers are.",
      status_options, 1, status_verb},
+    {"drain", "POOL/SERVER [--wait]", "Gives a server nothing new; what runs may end.",
+     drain_options, 1, drain_verb},
+    {"enable", "POOL/SERVER", "Ends a drain, and what else was ordered of a server.",
+     order_options, 1, enable_verb},
+    {"weight", "POOL/SERVER N", "Gives a server another weight.", order_options, 2,
+     weight_verb},
     {"version", "", "Prints the version.", NULL, 0, version_verb},
     {"help", "[VERB]", "Prints this, or how a verb is used.", NULL, 1, help_verb},
     {.name = NULL},

@@ -1,6 +1,7 @@
 /* The verbs that ask a running daemon: cli/ with a way to ask. */
 #include "cli/cli.h"
 #include "main/ask.h"
+#include "io/sys.h"
 #include "main/place.h"
 #include "main/verbs.h"
 
@@ -9,12 +10,25 @@ struct line {
     const char *socket;
 };
 
-static enum err ask_line(void *owner, const char *method, const char *target,
-                         unsigned seconds, unsigned *status, str *body)
+static enum err ask_line(void *owner, const struct question *question, unsigned *status,
+                         str *body)
 {
     struct line *line = owner;
 
-    return ask(line->socket, method, target, seconds, &line->arena, status, body);
+    return ask(line->socket, question, &line->arena, status, body);
+}
+
+/* Nothing is in the poll: it only waits. */
+static void sleep_on_line(void *owner, unsigned milliseconds)
+{
+    struct sys_event event;
+    int poll;
+
+    (void)owner;
+    if (sys_poll_new(&poll))
+        return;
+    (void)sys_poll_wait(poll, &event, 1, (int64_t)milliseconds * 1000000);
+    sys_close(poll);
 }
 
 /* Values of options end with a NUL: they are the ends of words of argv. */
@@ -25,6 +39,7 @@ static struct cli line_open(const struct given *given, struct line *line)
     line->socket = socket.p ? socket.p : place_admin_socket();
     arena_init(&line->arena, 0);
     return (struct cli){.ask = ask_line,
+                        .sleep = sleep_on_line,
                         .owner = line,
                         .socket = line->socket,
                         .out = stdout,
@@ -50,4 +65,54 @@ int status_verb(const struct given *given)
 
     arena_reset(&line.arena);
     return status;
+}
+
+static int order(const struct given *given, const struct server_wish *wish)
+{
+    struct line line;
+    struct cli cli;
+    enum cli_exit status;
+
+    if (!wish->server.p)
+        return usage_error(given->verb, "which server? Name it as POOL/SERVER");
+    cli = line_open(given, &line);
+    status = cli_order(&cli, wish);
+    arena_reset(&line.arena);
+    return status;
+}
+
+int drain_verb(const struct given *given)
+{
+    return order(given, &(struct server_wish){
+                            .server = option_word(given, 0),
+                            .state = STR("drain"),
+                            .reason = option_value(given, "--reason"),
+                            .waits = option_is_given(given, "--wait"),
+                        });
+}
+
+int enable_verb(const struct given *given)
+{
+    return order(given, &(struct server_wish){
+                            .server = option_word(given, 0),
+                            .state = STR("up"),
+                            .reason = option_value(given, "--reason"),
+                        });
+}
+
+int weight_verb(const struct given *given)
+{
+    uint64_t weight;
+
+    if (!option_word(given, 1).p)
+        return usage_error(given->verb, "which weight? Write: weir weight POOL/SERVER N");
+    if (!str_to_u64(option_word(given, 1), &weight))
+        return usage_error(given->verb,
+                           "'" STR_FMT "' is no weight: write a whole number",
+                           STR_ARG(option_word(given, 1)));
+    return order(given, &(struct server_wish){
+                            .server = option_word(given, 0),
+                            .weight = option_word(given, 1),
+                            .reason = option_value(given, "--reason"),
+                        });
 }

@@ -7,6 +7,9 @@
 int run_verb(const struct given *given);
 int proxy_verb(const struct given *given);
 int demo_verb(const struct given *given);
+int drain_verb(const struct given *given);
+int enable_verb(const struct given *given);
+int weight_verb(const struct given *given);
 int reload_verb(const struct given *given);
 int status_verb(const struct given *given);
 

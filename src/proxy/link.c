@@ -100,6 +100,12 @@ static bool is_silent(struct link *link)
            conn_read(&link->back.conn, &byte, 1, &got) == ERR_AGAIN;
 }
 
+/* Drained or removed: nobody will use the link again. */
+static bool is_leaving(const struct server_live *server)
+{
+    return atomic_load_explicit(&server->is_leaving, memory_order_relaxed);
+}
+
 void link_release(struct link *link, const struct keepalive *keepalive)
 {
     struct server_desk *desk = desk_of(link);
@@ -107,7 +113,8 @@ void link_release(struct link *link, const struct keepalive *keepalive)
 
     h1_end_drop_head(&link->back);
     if (link->uses >= keepalive->max_requests || keepalive->connections == 0 ||
-        link->worker->is_draining || link->back.conn.has_ended || !is_silent(link)) {
+        link->worker->is_draining || is_leaving(link->server) ||
+        link->back.conn.has_ended || !is_silent(link)) {
         link_close(link);
         return;
     }

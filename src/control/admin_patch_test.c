@@ -1,0 +1,78 @@
+/* Orders as JSON: what is taken, and that nothing else is. */
+#include "control/admin_patch.c"
+
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static void test_what_is_asked_for(void **state)
+{
+    struct patch_text text;
+    struct server_patch patch;
+
+    assert_true(patch_read_server(STR("{\"state\":\"drain\",\"reason\":\"a\\nb\"}"), &patch,
+                                  &text));
+    assert_int_equal(patch.state, PATCH_DRAIN);
+    assert_false(patch.has_weight);
+    assert_true(str_eq(patch.reason, STR("a b")));
+    assert_true(patch_read_server(STR(" {\"weight\": 0, \"state\": \"up\"}\n"), &patch,
+                                  &text));
+    assert_int_equal(patch.state, PATCH_UP);
+    assert_true(patch.has_weight);
+    assert_int_equal(patch.weight, 0);
+    assert_int_equal(patch.reason.n, 0);
+}
+
+static void test_what_is_refused(void **state)
+{
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        {"", "the body must be a JSON object"},
+        {"[]", "the body must be a JSON object"},
+        {"{\"state\":\"up\"} x", "the body must be a JSON object"},
+        {"{\"state\":\"up\",\"state\":\"up\"}", "the body must be a JSON object"},
+        {"{}", "nothing is asked for: give 'state' or 'weight'"},
+        {"{\"reason\":\"x\"}", "nothing is asked for: give 'state' or 'weight'"},
+        {"{\"state\":\"down\"}", "'state' must be \"drain\" or \"up\""},
+        {"{\"state\":1}", "'state' must be \"drain\" or \"up\""},
+        {"{\"weight\":-1}", "'weight' must be a whole number from 0 to 1000000"},
+        {"{\"weight\":1.0}", "'weight' must be a whole number from 0 to 1000000"},
+        {"{\"weight\":1000001}", "'weight' must be a whole number from 0 to 1000000"},
+        {"{\"wieght\":1}", "unknown key 'wieght'; there are: state, weight, reason"},
+        {"{\"weight\":1,\"reason\":2}", "'reason' must be a text of at most 200 bytes"},
+    };
+
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct patch_text text;
+        struct server_patch patch;
+
+        assert_false(patch_read_server(str_of(cases[i].json), &patch, &text));
+        assert_string_equal(text.why, cases[i].why);
+    }
+}
+
+static void test_longest_reason(void **state)
+{
+    char json[300];
+    struct patch_text text;
+    struct server_patch patch;
+
+    snprintf(json, sizeof json, "{\"weight\":1,\"reason\":\"%0200d\"}", 0);
+    assert_true(patch_read_server(str_of(json), &patch, &text));
+    assert_int_equal(patch.reason.n, 200);
+    snprintf(json, sizeof json, "{\"weight\":1,\"reason\":\"%0201d\"}", 0);
+    assert_false(patch_read_server(str_of(json), &patch, &text));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_asked_for),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_longest_reason),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
