@@ -116,6 +116,19 @@ static void begin_drain(struct steward *steward, struct pool_record *pool, str s
     }
 }
 
+/* It comes back as one that was ill does: by a slow start, where the pool has one. */
+static void end_drain(struct steward *steward, struct pool_record *pool, str server)
+{
+    list_each(node, &pool->servers) {
+        struct server_record *record = list_entry(node, struct server_record, node);
+
+        if (!record->entry || !str_eq(record->live.name, server))
+            continue;
+        record->is_cold = true;
+        warming_look(steward, record);
+    }
+}
+
 static void answer_with(const struct pool_record *pool, str server, struct scroll *answer)
 {
     unsigned connections = 0;
@@ -142,6 +155,7 @@ unsigned orders_patch(struct steward *steward, str pool_name_text, str server,
 {
     struct pool_record *pool = registry_pool(&steward->registry, pool_name_text);
     const struct server_entry *entry;
+    const struct order *before;
 
     if (!pool || !pool->pool) {
         scroll_format(answer, "there is no pool '" STR_FMT "'", STR_ARG(pool_name_text));
@@ -153,6 +167,9 @@ unsigned orders_patch(struct steward *steward, str pool_name_text, str server,
                       STR_ARG(pool_name_text), STR_ARG(server));
         return 404;
     }
+    before = order_of(pool, server);
+    if (patch->state == PATCH_UP && before && before->is_draining)
+        end_drain(steward, pool, server);
     carry_out(steward, pool, entry, patch);
     reload_members(steward, pool);
     if (patch->state == PATCH_DRAIN)

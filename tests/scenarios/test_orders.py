@@ -69,6 +69,14 @@ def test_drain_waits_for_what_runs(three):
         assert w.ask().status == 503
 
 
+def test_enabled_servers_warm_up(three):
+    with Weir(http_config(pool=pool(three, slow_start="30s"))) as w:
+        good(w.cli("drain", "main/a"))
+        good(w.cli("enable", "main/a"))
+        assert "slow_start" in server(w, "a")
+        assert shares(w, 90)["a"] < 20
+
+
 def test_idle_links_are_closed(three):
     with Weir(http_config(pool=pool(three[:2]), runtime={"workers": 1})) as w:
         shares(w, 10)
