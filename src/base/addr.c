@@ -179,6 +179,15 @@ bool prefix_has(const struct prefix *prefix, const struct addr *addr)
     return memcmp(masked.ip, prefix->addr.ip, ip_size(addr)) == 0;
 }
 
+struct addr addr_network(const struct addr *addr, unsigned bits)
+{
+    struct addr network = *addr;
+
+    network.port = 0;
+    clear_host_bits(&network, bits);
+    return network;
+}
+
 void addr_unmap(struct addr *addr)
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};

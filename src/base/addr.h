@@ -64,6 +64,10 @@ int addr_compare(const struct addr *a, const struct addr *b);
 
 bool prefix_has(const struct prefix *prefix, const struct addr *addr);
 
+/* The network that an IP address is in, under a prefix of that length: host bits and the
+ * port are zero. Bits beyond the family's length keep the whole address. */
+struct addr addr_network(const struct addr *addr, unsigned bits);
+
 /* An IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes IPv4; others stay as they are. */
 void addr_unmap(struct addr *addr);
 

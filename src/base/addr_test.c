@@ -268,6 +268,29 @@ static void test_prefix_has_one_family(void **state)
     assert_false(prefix_has(&prefix, &six));
 }
 
+static void assert_network(const char *ip, unsigned bits, const char *expected)
+{
+    char memory[ADDR_TEXT_MOST];
+    struct addr addr;
+
+    assert_int_equal(addr_parse_ip(str_of(ip), &addr), ERR_OK);
+    addr.port = 80;
+    addr = addr_network(&addr, bits);
+    assert_int_equal(addr.port, 0);
+    assert_true(str_eq(addr_print_ip(&addr, memory, sizeof memory), str_of(expected)));
+}
+
+static void test_network(void **state)
+{
+    assert_network("192.0.2.77", 24, "192.0.2.0");
+    assert_network("192.0.2.77", 30, "192.0.2.76");
+    assert_network("192.0.2.77", 32, "192.0.2.77");
+    assert_network("192.0.2.77", 0, "0.0.0.0");
+    assert_network("192.0.2.77", 99, "192.0.2.77");
+    assert_network("2001:db8:1:2345:6::7", 56, "2001:db8:1:2300::");
+    assert_network("2001:db8:1:2345:6::7", 128, "2001:db8:1:2345:6::7");
+}
+
 static void test_unmap(void **state)
 {
     struct addr addr = ip("::ffff:192.0.2.1"), want = ip("192.0.2.1");
@@ -296,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_prefix_parse),
         cmocka_unit_test(test_prefix_has),
         cmocka_unit_test(test_prefix_has_one_family),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_unmap),
     };
 

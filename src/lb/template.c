@@ -13,6 +13,7 @@
 enum fact {
     FACT_NONE, /* a fixed text */
     FACT_CLIENT_IP,
+    FACT_CLIENT_SUBNET,
     FACT_CLIENT_PORT,
     FACT_PEER_IP,
     FACT_LISTENER,
@@ -37,6 +38,7 @@ enum fact {
 
 struct piece {
     enum fact fact;
+    enum template_moment known_at;
     enum field_name known;
     str text; /* the fixed text, or the NAME */
 };
@@ -54,33 +56,35 @@ struct pieces vec_of(struct piece);
 static const struct fact_row {
     const char *name; /* with a dot at its end: a NAME follows */
     enum fact fact;
+    enum template_moment known_at;
 } fact_rows[] = {
-    {"client.ip", FACT_CLIENT_IP},
-    {"client.port", FACT_CLIENT_PORT},
-    {"peer.ip", FACT_PEER_IP},
-    {"listener", FACT_LISTENER},
-    {"route", FACT_ROUTE},
-    {"pool", FACT_POOL},
-    {"server", FACT_SERVER},
-    {"server.ip", FACT_SERVER_IP},
-    {"request.id", FACT_REQUEST_ID},
-    {"req.method", FACT_METHOD},
-    {"req.scheme", FACT_SCHEME},
-    {"req.host", FACT_HOST},
-    {"req.path", FACT_PATH},
-    {"req.query", FACT_QUERY},
-    {"req.uri", FACT_URI},
-    {"req.query.", FACT_QUERY_NAME},
-    {"req.header.", FACT_HEADER_NAME},
-    {"req.cookie.", FACT_COOKIE_NAME},
-    {"res.status", FACT_STATUS},
-    {"res.header.", FACT_ANSWER_HEADER_NAME},
-    {"method", FACT_METHOD},
-    {"scheme", FACT_SCHEME},
-    {"host", FACT_HOST},
-    {"path", FACT_PATH},
-    {"query", FACT_QUERY},
-    {"uri", FACT_URI},
+    {"client.ip", FACT_CLIENT_IP, TEMPLATE_AT_ACCEPT},
+    {"client.subnet", FACT_CLIENT_SUBNET, TEMPLATE_AT_ACCEPT},
+    {"client.port", FACT_CLIENT_PORT, TEMPLATE_AT_ACCEPT},
+    {"peer.ip", FACT_PEER_IP, TEMPLATE_AT_ACCEPT},
+    {"listener", FACT_LISTENER, TEMPLATE_AT_ACCEPT},
+    {"route", FACT_ROUTE, TEMPLATE_AT_REQUEST},
+    {"pool", FACT_POOL, TEMPLATE_AT_ACCEPT},
+    {"server", FACT_SERVER, TEMPLATE_AT_CHOICE},
+    {"server.ip", FACT_SERVER_IP, TEMPLATE_AT_CHOICE},
+    {"request.id", FACT_REQUEST_ID, TEMPLATE_AT_REQUEST},
+    {"req.method", FACT_METHOD, TEMPLATE_AT_REQUEST},
+    {"req.scheme", FACT_SCHEME, TEMPLATE_AT_REQUEST},
+    {"req.host", FACT_HOST, TEMPLATE_AT_REQUEST},
+    {"req.path", FACT_PATH, TEMPLATE_AT_REQUEST},
+    {"req.query", FACT_QUERY, TEMPLATE_AT_REQUEST},
+    {"req.uri", FACT_URI, TEMPLATE_AT_REQUEST},
+    {"req.query.", FACT_QUERY_NAME, TEMPLATE_AT_REQUEST},
+    {"req.header.", FACT_HEADER_NAME, TEMPLATE_AT_REQUEST},
+    {"req.cookie.", FACT_COOKIE_NAME, TEMPLATE_AT_REQUEST},
+    {"res.status", FACT_STATUS, TEMPLATE_AT_RESPONSE},
+    {"res.header.", FACT_ANSWER_HEADER_NAME, TEMPLATE_AT_RESPONSE},
+    {"method", FACT_METHOD, TEMPLATE_AT_REQUEST},
+    {"scheme", FACT_SCHEME, TEMPLATE_AT_REQUEST},
+    {"host", FACT_HOST, TEMPLATE_AT_REQUEST},
+    {"path", FACT_PATH, TEMPLATE_AT_REQUEST},
+    {"query", FACT_QUERY, TEMPLATE_AT_REQUEST},
+    {"uri", FACT_URI, TEMPLATE_AT_REQUEST},
 };
 /* clang-format on */
 
@@ -151,6 +155,7 @@ static const char *piece_parse(struct arena *arena, enum template_use use, str n
     if (use != TEMPLATE_RESPONSE && str_starts(name, STR("res.")))
         return "known only for response headers";
     out->fact = row->fact;
+    out->known_at = row->known_at;
     out->text = arena_copy(arena, str_from(name, strlen(row->name)));
     out->known = name_find(out->text);
     return NULL;
@@ -321,6 +326,22 @@ static void render_ip(struct text *out, enum template_use use, const struct addr
         text_add_escaped(out, use, addr_print_ip(addr, memory, sizeof memory));
 }
 
+/* The network that the client is in: what ip_hash and limits take for one client. */
+static void render_subnet(struct text *out, const struct addr *addr)
+{
+    unsigned bits;
+    struct addr network;
+    char memory[ADDR_TEXT_MOST];
+
+    if (!addr || (addr->family != ADDR_IP4 && addr->family != ADDR_IP6))
+        return;
+    bits = addr->family == ADDR_IP4 ? SUBNET_BITS_IP4 : SUBNET_BITS_IP6;
+    network = addr_network(addr, bits);
+    text_add(out, addr_print_ip(&network, memory, sizeof memory));
+    text_char(out, '/');
+    text_u64(out, bits);
+}
+
 static void render_piece(const struct template *tmpl, const struct piece *piece,
                          const struct template_facts *facts, struct text *out)
 {
@@ -330,6 +351,9 @@ static void render_piece(const struct template *tmpl, const struct piece *piece,
         break;
     case FACT_CLIENT_IP:
         render_ip(out, tmpl->use, facts->client);
+        break;
+    case FACT_CLIENT_SUBNET:
+        render_subnet(out, facts->client);
         break;
     case FACT_PEER_IP:
         render_ip(out, tmpl->use, facts->peer);
@@ -361,4 +385,34 @@ void template_render(const struct template *tmpl, const struct template_facts *f
 {
     for (unsigned i = 0; i < tmpl->count; i++)
         render_piece(tmpl, &tmpl->pieces[i], facts, out);
+}
+
+enum template_moment template_known_at(const struct template *tmpl)
+{
+    enum template_moment last = TEMPLATE_AT_ACCEPT;
+
+    for (unsigned i = 0; i < tmpl->count; i++)
+        if (tmpl->pieces[i].known_at > last)
+            last = tmpl->pieces[i].known_at;
+    return last;
+}
+
+static bool is_printed(enum fact fact)
+{
+    return fact == FACT_CLIENT_IP || fact == FACT_CLIENT_SUBNET ||
+           fact == FACT_CLIENT_PORT || fact == FACT_PEER_IP || fact == FACT_STATUS ||
+           fact == FACT_URI;
+}
+
+str template_value(const struct template *tmpl, const struct template_facts *facts,
+                   struct text *memory)
+{
+    const struct piece *piece = tmpl->pieces;
+
+    if (tmpl->count != 1 || piece->fact == FACT_NONE)
+        return STR_NONE;
+    if (!is_printed(piece->fact))
+        return fact_value(piece, facts);
+    render_piece(tmpl, piece, facts, memory);
+    return memory->n ? text_str(memory) : STR_NONE;
 }
