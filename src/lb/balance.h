@@ -11,6 +11,8 @@
 #include "base/rand.h"
 #include "lb/live.h"
 
+struct balance_settings; /* lb/model.h */
+
 /* One address that serves, as a member of an endpoint set. */
 struct server {
     str name; /* of the entry in the file; several addresses of one name share it */
@@ -37,6 +39,7 @@ struct tier {
     bool is_backup, is_remote;
     struct tier_state *state;
     const void *data;
+    const struct balance_settings *settings;
     size_t scratch_at; /* where this tier's part of a worker's scratch begins */
 };
 
@@ -46,8 +49,11 @@ enum { TRIED_MOST = 8 };
 struct ask {
     struct rand *rand;
     uint64_t now;       /* monotonic ns */
+    uint64_t key;       /* what the choice goes by, with has_key */
+    unsigned in_flight; /* in the pool, this one too; for balancers that use a key */
     unsigned worker;    /* whose pick it is: its own shard of the servers' counts */
     char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
+    bool has_key;
     bool ignore_health; /* when_all_down: open */
     bool no_probes;     /* nor servers whose breaker is not closed */
     const struct breaker *breaker; /* of the pool's servers; NULL: none */
@@ -61,6 +67,7 @@ struct balancer {
     const char *name; /* the value in the configuration */
     const char *doc;  /* one line for the reference */
     bool uses_weight;
+    bool uses_key; /* looks at ask->key and ask->in_flight */
     /* Tables for the tier; NULL when none are needed. */
     const void *(*build)(struct arena *arena, const struct tier *tier);
     /* Bytes of scratch that one worker needs for the tier; NULL: none. */
@@ -84,6 +91,7 @@ extern const struct balancer balancer_least_connections;
 extern const struct balancer balancer_weighted_least_connections;
 extern const struct balancer balancer_random, balancer_random_two;
 extern const struct balancer balancer_least_response_time;
+extern const struct balancer balancer_ip_hash, balancer_consistent_hash;
 
 /* What it counts for in a choice; 0: nothing new may go there. */
 static inline unsigned server_weight(const struct server *server, bool is_weighted)

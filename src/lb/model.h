@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 struct balancer; /* lb/balance.h */
+struct key;      /* lb/key.h */
 struct listener_live;
 struct match;     /* lb/match.h */
 struct pool_live; /* lb/live.h */
@@ -194,10 +195,20 @@ struct locality {
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
+enum hash_table { TABLE_RING, TABLE_MAGLEV, TABLE_RENDEZVOUS };
+
+/* What a balancer can be told; each looks at its own. */
+struct balance_settings {
+    enum hash_table table;
+    uint32_t virtual_nodes; /* points on the ring for a unit of weight */
+    uint32_t bound; /* a server's load, in thousandths of its fair share; 0: any */
+};
+
 struct pool {
     str name;
     unsigned index;
     const struct balancer *balancer;
+    struct balance_settings balance;
     const struct server_entry *servers;
     unsigned server_count;
     struct keepalive keepalive;
@@ -212,6 +223,7 @@ struct pool {
     struct timeouts timeouts;      /* connect, for tcp */
     const struct breaker *breaker; /* of each server; NULL: none */
     bool learns; /* from what comes of requests: there is a breaker */
+    const struct key *key;         /* what the balancer chooses by; NULL: not by a key */
     struct pool_live *live;
 };
 

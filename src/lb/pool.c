@@ -68,6 +68,7 @@ static void tier_build(struct endpoint_set *set, struct arena *arena, struct tie
 {
     const struct balancer *balancer = set->balancer;
 
+    tier->settings = &set->balance;
     if (balancer->build)
         tier->data = balancer->build(arena, tier);
     tier->scratch_at = set->scratch_size;
@@ -87,6 +88,7 @@ struct endpoint_set *endpoint_set_new(const struct pool *pool,
     servers = servers_new(&arena, members, count);
     *set = (struct endpoint_set){
         .balancer = pool->balancer,
+        .balance = pool->balance,
         .servers = servers,
         .count = count,
         .when_all_down = pool->when_all_down,

@@ -14,6 +14,7 @@
 struct endpoint_set {
     struct arena arena; /* all of the set, itself too */
     const struct balancer *balancer;
+    struct balance_settings balance;
     const struct server *servers; /* tier by tier */
     unsigned count;
     struct tiers tiers;

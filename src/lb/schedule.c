@@ -124,6 +124,14 @@ static void turns_start(const struct schedule *schedule, struct turn *heap,
     turns_order(heap, schedule->count);
 }
 
+void schedule_begin(const struct schedule *schedule, char *scratch)
+{
+    if (schedule->table)
+        *(uint64_t *)(void *)scratch = 0;
+    else
+        memcpy(scratch, schedule->turns, schedule->count * sizeof *schedule->turns);
+}
+
 void schedule_start(const struct schedule *schedule, char *scratch, struct rand *rand)
 {
     if (!schedule->table)

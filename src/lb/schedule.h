@@ -31,6 +31,9 @@ const struct schedule *schedule_new(struct arena *arena, const uint32_t *weights
 /* What a worker needs to keep its place in the round. */
 size_t schedule_scratch_size(const struct schedule *schedule);
 
+/* Begins with the first turn of a round. */
+void schedule_begin(const struct schedule *schedule, char *scratch);
+
 /* Begins at a random place. */
 void schedule_start(const struct schedule *schedule, char *scratch, struct rand *rand);
 

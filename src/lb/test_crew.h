@@ -46,6 +46,7 @@ static inline struct crew *crew_new(const unsigned *weights, unsigned count)
             .live = &crew->live[i],
         };
     }
+    crew->pool.balance = (struct balance_settings){.virtual_nodes = 150};
     return crew;
 }
 
