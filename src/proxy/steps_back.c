@@ -4,12 +4,14 @@
  * to another server or to an answer of ours.
  */
 #include "guard/retry.h"
+#include "lb/key.h"
 #include "lb/pool.h"
 #include "lb/split.h"
 #include "proto/proxy_header.h"
 #include "proto/websocket.h"
 #include "proxy/choose.h"
 #include "proxy/exchange.h"
+#include "proxy/facts.h"
 #include "proxy/learn.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
@@ -153,6 +155,15 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
 
 /* ---- pick ---- */
 
+static void ask_by_key(const struct exchange *x, struct ask *ask)
+{
+    struct template_facts facts = exchange_facts(x);
+
+    ask->has_key = key_hash(x->pool->key, &facts, &ask->key);
+    ask->in_flight =
+        atomic_load_explicit(&x->pool->live->in_flight, memory_order_relaxed);
+}
+
 /* A server with its request counted in. */
 static struct server_live *pick(struct exchange *x, bool tried_too)
 {
@@ -164,6 +175,8 @@ static struct server_live *pick(struct exchange *x, bool tried_too)
 
     for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
         ask_add_tried(&ask, x->tried[i]);
+    if (x->pool->key)
+        ask_by_key(x, &ask);
     return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
                          &x->attempt.retry_of);
 }

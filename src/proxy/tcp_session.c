@@ -5,6 +5,7 @@
 #include "proxy/tcp_session.h"
 
 #include "base/check.h"
+#include "lb/key.h"
 #include "lb/pool.h"
 #include "proto/proxy_header.h"
 #include "proxy/access_log.h"
@@ -84,6 +85,7 @@ static void session_end(struct tcp_session *session)
         conn_abort(&session->client);
     conn_close(&session->server);
     give_target_back(session);
+    atomic_fetch_sub_explicit(&session->pool->in_flight, 1, memory_order_release);
     leave_snapshot(session);
     session->magic = 0;
     guest_leave(&session->guest);
@@ -103,6 +105,20 @@ static void relay_over(struct relay *relay)
 
 /* ---- connecting ---- */
 
+/* By what is known without a request: the configuration allows no other key here. */
+static void ask_by_key(const struct tcp_session *session, struct ask *ask)
+{
+    const struct pool *pool = session->listener->to;
+    struct template_facts facts = {.client = &session->peer,
+                                   .peer = &session->peer,
+                                   .listener = session->listener->name,
+                                   .pool = pool->name};
+
+    ask->has_key = key_hash(pool->key, &facts, &ask->key);
+    ask->in_flight =
+        atomic_load_explicit(&session->pool->in_flight, memory_order_relaxed);
+}
+
 static struct server_live *pick(struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
@@ -118,6 +134,8 @@ static struct server_live *pick(struct tcp_session *session)
 
     for (unsigned i = 0; i < session->tries; i++)
         ask_add_tried(&ask, session->tried[i]);
+    if (pool->key)
+        ask_by_key(session, &ask);
     counter_add(&shard->requests, 1);
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
     session->learn = pool->balancer->learn;
@@ -290,6 +308,8 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
     timer_init(&session->timer, connect_too_late);
     session->snapshot = worker_pin(door->worker);
     session->listener = door->listener;
+    session->pool = door->listener->to->live;
+    atomic_fetch_add_explicit(&session->pool->in_flight, 1, memory_order_relaxed);
     session->peer = *peer;
     session->began = door->worker->engine.loop.now;
     try_server(session);

@@ -21,6 +21,7 @@ struct tcp_session {
     struct relay *relay;             /* once both sides are there */
     struct snapshot *snapshot;       /* pinned until then; NULL afterwards */
     const struct listener *listener; /* of that snapshot */
+    struct pool_live *pool;          /* counted in, which holds it */
     struct server_live *target;      /* counted in; NULL: none */
     balancer_learn_fn *learn;        /* of the pool's balancer; NULL: it does not */
     unsigned in_flight;              /* at the target when it was chosen */
