@@ -70,7 +70,7 @@ static const struct option_row proxy_options[] = {
      ":8080, 127.0.0.1:8080, [::1]:8080, tcp://:5432; may be given again"},
     {"--to", NULL, OPTION_VALUES, "ADDRESS[=WEIGHT]", "a server; once for each"},
     {"--balance", NULL, OPTION_VALUE, "HOW",
-     "weighted_round_robin (the default), least_connections, random_two, ..."},
+     "weighted_round_robin (the default), least_connections, ip_hash, ..."},
     {"--health", NULL, OPTION_VALUE, "PATH",
      "check by GET of this path; without it by connecting"},
     {"--print-config", NULL, OPTION_FLAG, NULL,

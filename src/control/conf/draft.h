@@ -71,10 +71,17 @@ struct draft_route {
 struct draft_breaker {
     struct breaker spec;
     const struct node *key;
+/* What `balance` says, until it is settled which way it is. */
+struct draft_balance {
+    uint32_t prefix_ip4, prefix_ip6; /* ip_hash */
+    const struct key *key;           /* consistent_hash, and the others */
+    const struct node *key_node;
+    struct balance_settings settings;
 };
 
 struct draft_pool {
     struct pool spec;
+    struct draft_balance balance;
     const struct node *key;
     const struct node *breaker; /* its name; NULL: none */
     const struct node *first_weight;
@@ -99,6 +106,7 @@ extern const struct conf_row timeouts_rows[], retries_rows[], sizes_rows[];
 extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_rows[];
 extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
+extern const struct conf_row health_rows[], active_rows[], balance_rows[];
 extern const struct conf_choice check_kind_choices[];
 extern const struct conf_row tiers_rows[], locality_rows[];
 
@@ -107,6 +115,7 @@ extern const struct conf_row breaker_rows[];
 extern const struct conf_form listeners_form, routes_form, pools_form, breakers_form;
 /* The name of a breaker, kept as a node at the row's offset. */
 extern const struct conf_form breaker_name_form;
+extern const struct conf_form listeners_form, routes_form, pools_form, balance_form;
 
 /* Shared by the tables (words.c). */
 extern const struct conf_form text_form, header_name_form;

@@ -235,8 +235,9 @@ static void print_section(struct expansion *expansion, const struct conf_row *ro
                     where(expansion, value, false));
         return;
     }
-    if (!value && row->word && row->fallback && strcmp(row->word, row->fallback) == 0) {
-        scroll_format(expansion->out, " %s", row->word);
+    if (!value && row->fallback &&
+        (row->form || (row->word && strcmp(row->word, row->fallback) == 0))) {
+        scroll_format(expansion->out, " %s", row->fallback);
         end_line(expansion, "default");
         return;
     }

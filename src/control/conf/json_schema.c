@@ -144,6 +144,20 @@ static void begin_property(struct writer *writer, const struct conf_row *row,
     }
 }
 
+/* One of the words, or a map of one to its settings. */
+static void form_words(struct writer *writer, const struct conf_row *row)
+{
+    struct scroll *out = writer->out;
+    const char *word, *doc;
+
+    scroll_format(out, "%s{\"enum\": [", any_of);
+    for (unsigned i = 0; (word = row->form->word(i, &doc)); i++)
+        scroll_format(out, "%s\"%s\"", i ? ", " : "", word);
+    scroll_format(out, "]}, %s, ", variable);
+    object(writer, row->rows);
+    scroll_add(out, STR("]}"));
+}
+
 static void property(struct writer *writer, const struct conf_row *row, bool is_first)
 {
     struct scroll *out = writer->out;
@@ -153,6 +167,11 @@ static void property(struct writer *writer, const struct conf_row *row, bool is_
     if (!row->rows) {
         value(writer, row);
         scroll_add(out, STR("]}"));
+        return;
+    }
+    if (row->form && row->form->word) {
+        form_words(writer, row);
+        scroll_add(out, STR(", {\"minProperties\": 1, \"maxProperties\": 1}]}"));
         return;
     }
     if (row->type == CONF_NAMED)
@@ -221,9 +240,6 @@ static const char *const definitions[] = {
     "\"on_error\": {\"anyOf\": [{\"enum\": [\"connect_error\", \"reset_before_response\", "
     "\"response_timeout\", 500, 502, 503, 504, \"500\", \"502\", \"503\", \"504\"]}, "
     "{\"$ref\": \"#/definitions/variable\"}]},",
-    "\"balance\": {\"anyOf\": [{\"enum\": [\"round_robin\", \"weighted_round_robin\", "
-    "\"least_connections\", \"weighted_least_connections\", \"least_response_time\", \"random\", "
-    "\"random_two\"]}, {\"$ref\": \"#/definitions/variable\"}]},",
     "\"split\": {\"type\": \"object\", \"minProperties\": 1, \"additionalProperties\": "
     "{\"type\": \"string\", \"pattern\": \"^[0-9]+%$|\\\\$\\\\{\"}},",
     "\"client_ip\": {\"anyOf\": [{\"$ref\": \"#/definitions/words\"}, {\"type\": "

@@ -43,6 +43,15 @@ static void range(struct scroll *out, const struct conf_row *row)
         scroll_add(out, STR("/s"));
 }
 
+static void form_words(struct scroll *out, const struct conf_form *form)
+{
+    const char *word, *doc;
+
+    scroll_add(out, STR("one of "));
+    for (unsigned i = 0; (word = form->word(i, &doc)); i++)
+        scroll_format(out, "%s%s", i ? ", " : "", word);
+}
+
 /* What one writes: "a duration, 1ms to 720h; or off". */
 static void value_words(struct scroll *out, const struct conf_row *row)
 {
@@ -62,7 +71,11 @@ static void value_words(struct scroll *out, const struct conf_row *row)
         [CONF_OWN] = "",
     };
 
-    scroll_add(out, str_of(words[row->type]));
+    if (row->form && row->form->word) {
+        form_words(out, row->form);
+    } else {
+        scroll_add(out, str_of(words[row->type]));
+    }
     if (row->type == CONF_CHOICE)
         choices(out, row->choices);
     else if (row->type == CONF_OWN)
@@ -100,6 +113,16 @@ static void markdown_table(struct scroll *out, const struct conf_row *rows)
     }
 }
 
+/* What the words of a form mean. */
+static void markdown_words(struct scroll *out, const struct conf_form *form)
+{
+    const char *word, *doc;
+
+    scroll_add(out, STR("\n| value | |\n| --- | --- |\n"));
+    for (unsigned i = 0; (word = form->word(i, &doc)); i++)
+        scroll_format(out, "| `%s` | %s |\n", word, doc);
+}
+
 /* path: "pools.NAME.health". Sections that are like those of `defaults` are not repeated. */
 static void markdown_section(struct scroll *out, const struct conf_row *row,
                              const char *path)
@@ -107,6 +130,8 @@ static void markdown_section(struct scroll *out, const struct conf_row *row,
     struct scroll below = {0};
 
     scroll_format(out, "\n## %s\n\n%s\n", path, row->doc);
+    if (row->form && row->form->word)
+        markdown_words(out, row->form);
     markdown_table(out, row->rows);
     for (const struct conf_row *inner = row->rows; inner->name; inner++) {
         if (!inner->rows || (inner->flags & CONF_DEFAULTS))

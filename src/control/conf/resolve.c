@@ -6,6 +6,7 @@
 #include "control/conf/resolve.h"
 
 #include "base/check.h"
+#include "lb/key.h"
 #include "lb/router.h"
 
 #include <stdlib.h>
@@ -198,6 +199,43 @@ static void find_breakers(struct reader *reader)
     map_close(&breakers.map);
 }
 
+/* A tcp listener that sends to this pool, or NULL. */
+static const struct draft_listener *tcp_user(const struct draft *draft, str pool)
+{
+    for (unsigned i = 0; i < draft->listener_count; i++) {
+        const struct draft_listener *listener = &draft->listeners[i];
+
+        if (listener->spec.kind == LISTENER_TCP && listener->to &&
+            str_eq(listener->to->text, pool))
+            return listener;
+    }
+    return NULL;
+}
+
+/* Connections have no request whose facts a pool could choose by. */
+static void check_keys(struct reader *reader)
+{
+    const struct draft *draft = reader->draft;
+
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        const struct draft_pool *pool = &draft->pools[i];
+        const struct draft_listener *user;
+
+        if (!pool->spec.key || !key_needs_request(pool->spec.key))
+            continue;
+        user = tcp_user(draft, pool->spec.name);
+        if (user)
+            complaint_help(
+                complain(reader->complaints, "C012", pool->balance.key_node->place,
+                         "'%s' is a fact of requests, but tcp listener '%s' sends "
+                         "connections to pool '%s'",
+                         word_of(reader, pool->balance.key_node),
+                         word_of(reader, user->key), word_of(reader, pool->key)),
+                "choose by client.ip, client.subnet, client.port, peer.ip or listener, or "
+                "give the listener a pool of its own");
+    }
+}
+
 static void find_listeners(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -237,6 +275,7 @@ void resolve_names(struct reader *reader)
     check_zones(reader);
     check_addresses(reader);
     check_route_names(reader);
+    check_keys(reader);
     if (reader->draft->has_all_pools)
         find_pools(reader);
     if (reader->draft->has_all_breakers)

@@ -579,7 +579,10 @@ void rows_fill(struct reader *reader, const struct conf_row *rows, void *object)
                 *(bool *)((char *)object + row->word_offset) =
                     !row->fallback || strcmp(row->fallback, row->word) != 0;
             rows_fill(reader, row->rows, (char *)object + row->offset);
-        } else if (row->fallback && row->offset != CONF_NO_FIELD) {
+        }
+        if (row->type == CONF_SECTION && !row->form)
+            continue;
+        if (row->fallback && row->offset != CONF_NO_FIELD) {
             node.text = str_of(row->fallback);
             if (row->fallback[0] == '[')
                 make_list(&node, words, items, node.text);

@@ -26,6 +26,9 @@ struct conf_form {
     const char *words;  /* what one writes, for the reference: "a path, or ..." */
     const char *schema; /* JSON Schema of it */
     conf_read_fn *read;
+    /* Instead of words and schema, where it is one of the words of a table elsewhere: the
+     * i-th of them and what it means; NULL behind the last. */
+    const char *(*word)(unsigned i, const char **doc);
 };
 
 /* How a map is spoken of. */

@@ -1,6 +1,6 @@
 /*
  * The short forms: listen/to for a whole configuration, an address for a server, off, a
- * path, a protocol or the settings of `active` for `health`.
+ * path, a protocol or the settings of `active` for `health`, a word for `balance`.
  */
 #include "control/conf/draft.h"
 #include "control/conf/shorthand.h"
@@ -221,6 +221,16 @@ static void expand_servers(struct arena *arena, struct node *list)
     }
 }
 
+/* A word that has settings is a map of it to none of them, so that `expand` can tell what
+ * they are without being given. */
+static void expand_balance(struct arena *arena, struct pair *pair)
+{
+    struct node *value = pair->value;
+
+    if (value->kind == NODE_WORD && rows_find(balance_rows, value->text))
+        pair->value = map_of(arena, value, value->text, node_map(arena, value->place, 0));
+}
+
 static void expand_pools(struct complaints *complaints, struct node *pools)
 {
     for (unsigned i = 0; i < pools->count; i++) {
@@ -238,6 +248,9 @@ static void expand_pools(struct complaints *complaints, struct node *pools)
         pair = node_find(pool, STR("slow_start"));
         if (pair)
             expand_slow_start(&complaints->arena, pair);
+        pair = node_find(pool, STR("balance"));
+        if (pair)
+            expand_balance(&complaints->arena, pair);
     }
 }
 

@@ -2,7 +2,7 @@
 #include "control/conf/template_read.h"
 
 /* The nearest fact; of "req.header.x" the part before the name is compared. */
-static void suggest_fact(struct complaint *complaint, str piece)
+static str fact_nearest(str piece)
 {
     str best = STR_NONE;
     unsigned best_distance = 4;
@@ -20,6 +20,24 @@ static void suggest_fact(struct complaint *complaint, str piece)
             best = fact;
         }
     }
+    return best;
+}
+
+bool fact_suggest(struct complaint *complaint, str name)
+{
+    str best = fact_nearest(name);
+
+    if (!best.n)
+        return false;
+    complaint_help(complaint, "did you mean '" STR_FMT "%s'?", STR_ARG(best),
+                   str_ends(best, STR(".")) ? "NAME" : "");
+    return true;
+}
+
+static void suggest_in_braces(struct complaint *complaint, str piece)
+{
+    str best = fact_nearest(piece);
+
     if (!best.n)
         return;
     if (str_ends(best, STR(".")))
@@ -47,7 +65,7 @@ const struct template *template_read(struct reader *reader, const struct node *n
                          error.reason, error.piece.n ? ": '" : "",
                          complaint_word(reader->complaints, error.piece),
                          error.piece.n ? "'" : "");
-    suggest_fact(complaint, error.piece);
+    suggest_in_braces(complaint, error.piece);
     complaint_help(complaint, "a brace itself is written twice: {{ or }}");
     return NULL;
 }

@@ -1,39 +1,8 @@
-/* The rows of pools: servers, balance, keep-alive, draining. Health is in health.c. */
+/* The rows of pools: servers, keep-alive, draining; others have files of their own. */
 #include "base/check.h"
 #include "control/conf/address.h"
 #include "control/conf/draft.h"
-#include "lb/balance.h"
 #include "proto/chars.h"
-
-/* In the order of the reference. The values are not used: balancers are found by name. */
-static const struct conf_choice balance_choices[] = {
-    {"round_robin", 0},         {"weighted_round_robin", 0},
-    {"least_connections", 0},   {"weighted_least_connections", 0},
-    {"least_response_time", 0}, {"random", 0},
-    {"random_two", 0},          {NULL, 0},
-};
-
-static void read_balance(struct reader *reader, const struct conf_row *row,
-                         const struct pair *pair, void *object)
-{
-    const struct node *node = word_wanted(reader, pair);
-    const struct balancer *balancer;
-
-    if (!node)
-        return;
-    balancer = balancer_find(node->text);
-    if (balancer)
-        *CONF_FIELD(object, row, const struct balancer *) = balancer;
-    else
-        complain_choice(reader, row->name, node, balance_choices);
-}
-
-static const struct conf_form balance_form = {
-    .words = "round_robin, weighted_round_robin, least_connections, "
-             "weighted_least_connections, least_response_time, random or random_two",
-    .schema = "{\"$ref\": \"#/definitions/balance\"}",
-    .read = read_balance,
-};
 
 static void read_server_name(struct reader *reader, const struct conf_row *row,
                              const struct pair *pair, void *object)
@@ -326,10 +295,13 @@ const struct conf_row pool_rows[] = {
      .form = &servers_form,
      .doc = "Who serves: addresses, or maps of the settings below."},
     {.name = "balance",
-     .type = CONF_OWN,
-     CONF_AT(struct draft_pool, spec.balancer),
+     .type = CONF_SECTION,
+     .offset = 0,
+     .rows = balance_rows,
+     .word_offset = CONF_NO_FIELD,
      .form = &balance_form,
      .fallback = "weighted_round_robin",
+     .also = "a map of one of them to its settings",
      .doc = "How one is chosen."},
     {.name = "keepalive",
      .type = CONF_SECTION,
