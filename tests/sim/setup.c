@@ -81,6 +81,10 @@ static const char *draw_balance(void)
         "random",
         "random_two",
         "least_response_time",
+        "ip_hash",
+        "{consistent_hash: {bound: 1.05}}",
+        "{consistent_hash: {table: maglev}}",
+        "{consistent_hash: {key: client.port, table: rendezvous}}",
     };
 
     return all[draw(array_len(all))];
