@@ -4,16 +4,11 @@
 #include "lb/balance.h"
 
 const struct balancer *const balancers[] = {
-    &balancer_round_robin,
-    &balancer_weighted_round_robin, /* the default */
-    &balancer_least_connections,
-    &balancer_weighted_least_connections,
-    &balancer_least_response_time,
-    &balancer_random,
-    &balancer_random_two,
-    &balancer_ip_hash,
-    &balancer_consistent_hash,
-    NULL,
+    &balancer_round_robin,         &balancer_weighted_round_robin, /* the default */
+    &balancer_least_connections,   &balancer_weighted_least_connections,
+    &balancer_least_response_time, &balancer_random,
+    &balancer_random_two,          &balancer_ip_hash,
+    &balancer_consistent_hash,     NULL,
 };
 
 const struct balancer *balancer_find(str name)
