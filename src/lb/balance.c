@@ -3,13 +3,20 @@
  */
 #include "lb/balance.h"
 
+/* clang-format off */
 const struct balancer *const balancers[] = {
-    &balancer_round_robin,         &balancer_weighted_round_robin, /* the default */
-    &balancer_least_connections,   &balancer_weighted_least_connections,
-    &balancer_least_response_time, &balancer_random,
-    &balancer_random_two,          &balancer_ip_hash,
-    &balancer_consistent_hash,     NULL,
+    &balancer_round_robin,
+    &balancer_weighted_round_robin, /* the default */
+    &balancer_least_connections,
+    &balancer_weighted_least_connections,
+    &balancer_least_response_time,
+    &balancer_random,
+    &balancer_random_two,
+    &balancer_ip_hash,
+    &balancer_consistent_hash,
+    NULL,
 };
+/* clang-format on */
 
 const struct balancer *balancer_find(str name)
 {
