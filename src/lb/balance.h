@@ -54,8 +54,8 @@ struct ask {
     unsigned worker;    /* whose pick it is: its own shard of the servers' counts */
     char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
     bool has_key;
-    bool ignore_health; /* when_all_down: open */
-    bool no_probes;     /* nor servers whose breaker is not closed */
+    bool ignore_health;            /* when_all_down: open */
+    bool no_probes;                /* nor servers whose breaker is not closed */
     const struct breaker *breaker; /* of the pool's servers; NULL: none */
     unsigned tried_count;
     const struct server_live *tried[TRIED_MOST]; /* do not choose them again */
@@ -129,17 +129,23 @@ static inline bool ask_allows_circuit(const struct ask *ask, const struct server
            CIRCUIT_CLOSED;
 }
 
-/* May this server be given one more request now? Health, cap, drain, weight 0, tried. */
-static inline bool ask_allows(const struct ask *ask, const struct server *server)
+/* Is it one of those who serve now? Health, breaker, drain, weight 0. */
+static inline bool ask_counts(const struct ask *ask, const struct server *server)
 {
     if (!server_weight(server, true))
         return false;
     if (!ask->ignore_health && !health_is_usable((enum health)atomic_load_explicit(
                                    &server->live->health, memory_order_relaxed)))
         return false;
-    if (server->max_in_flight && server_load(server) >= server->max_in_flight)
+    return !ask->breaker || ask_allows_circuit(ask, server);
+}
+
+/* May this server be given one more request now? It serves, is not full, not tried. */
+static inline bool ask_allows(const struct ask *ask, const struct server *server)
+{
+    if (!ask_counts(ask, server))
         return false;
-    if (ask->breaker && !ask_allows_circuit(ask, server))
+    if (server->max_in_flight && server_load(server) >= server->max_in_flight)
         return false;
     for (unsigned i = 0; i < ask->tried_count; i++)
         if (ask->tried[i] == server->live)

@@ -9,20 +9,18 @@
 
 enum { COUNT_ALL = 16, COUNT_STEP = 4 };
 
-static uint64_t weight_usable(const struct server *server, bool ignore_health)
+static uint64_t weight_of(const struct ask *ask, const struct server *server)
 {
-    int health = atomic_load_explicit(&server->live->health, memory_order_relaxed);
-
-    if (!ignore_health && !health_is_usable((enum health)health))
-        return 0;
-    return server_weight_now(server, true);
+    return ask_counts(ask, server) ? server_weight_now(server, true) : 0;
 }
 
 void bound_start(struct bound *bound, const struct tier *tier)
 {
+    const struct ask nobody = {0};
+
     *bound = (struct bound){0};
     for (unsigned i = 0; i < tier->count; i++)
-        bound->weight += weight_usable(&tier->servers[i], false);
+        bound->weight += weight_of(&nobody, &tier->servers[i]);
 }
 
 void bound_count(struct bound *bound, const struct tier *tier, const struct ask *ask)
@@ -30,7 +28,7 @@ void bound_count(struct bound *bound, const struct tier *tier, const struct ask 
     unsigned steps = tier->count <= COUNT_ALL ? tier->count : COUNT_STEP;
 
     for (unsigned i = 0; i < steps; i++) {
-        bound->so_far += weight_usable(&tier->servers[bound->at], ask->ignore_health);
+        bound->so_far += weight_of(ask, &tier->servers[bound->at]);
         if (++bound->at < tier->count)
             continue;
         bound->weight = bound->so_far;
