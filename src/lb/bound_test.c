@@ -16,7 +16,7 @@ static struct crew *crew_bounded(const unsigned *weights, unsigned count, uint32
 static bool has_room(struct crew *crew, unsigned server, unsigned load,
                      unsigned in_flight)
 {
-    const struct tier *tier = &crew->set->tiers[TIER_PRIMARY];
+    const struct tier *tier = &crew->set->tiers.items[0];
     struct bound bound;
 
     bound_start(&bound, tier);
@@ -73,7 +73,7 @@ static void test_count_catches_up(void **state)
 {
     enum { SERVERS = 100 };
     struct crew *crew = crew_bounded(NULL, SERVERS, 1000);
-    const struct tier *tier = &crew->set->tiers[TIER_PRIMARY];
+    const struct tier *tier = &crew->set->tiers.items[0];
     struct bound bound;
 
     bound_start(&bound, tier);
@@ -93,7 +93,7 @@ static void test_count_catches_up(void **state)
 static void test_count_of_few_is_exact(void **state)
 {
     struct crew *crew = crew_bounded(NULL, COUNT_ALL, 1000);
-    const struct tier *tier = &crew->set->tiers[TIER_PRIMARY];
+    const struct tier *tier = &crew->set->tiers.items[0];
     struct bound bound;
 
     bound_start(&bound, tier);

@@ -1,6 +1,8 @@
 /* Whole numbers only: shares of 65,536, so that every machine computes the same. */
 #include "lb/tier.h"
 
+#include "base/hash.h"
+
 static bool is_same(const struct server *a, const struct server *b)
 {
     return a->tier == b->tier && a->is_backup == b->is_backup &&
@@ -202,7 +204,9 @@ unsigned tiers_draw(const struct tiers *tiers, const struct ask *ask)
     share = atomic_load_explicit(&tiers->items[0].state->share, memory_order_relaxed);
     if (share >= SHARE_FULL)
         return 0;
-    drawn = (unsigned)rand_below(ask->rand, SHARE_FULL);
+    /* The same key asks the same tier, and those that have left it come back in order. */
+    drawn = ask->has_key ? (unsigned)(hash_u64(~ask->key) >> 48)
+                         : (unsigned)rand_below(ask->rand, SHARE_FULL);
     for (unsigned i = 0; i < tiers->count; i++) {
         share = atomic_load_explicit(&tiers->items[i].state->share, memory_order_relaxed);
         if (drawn < share)

@@ -71,6 +71,8 @@ struct draft_route {
 struct draft_breaker {
     struct breaker spec;
     const struct node *key;
+};
+
 /* What `balance` says, until it is settled which way it is. */
 struct draft_balance {
     uint32_t prefix_ip4, prefix_ip6; /* ip_hash */
@@ -106,7 +108,7 @@ extern const struct conf_row timeouts_rows[], retries_rows[], sizes_rows[];
 extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_rows[];
 extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
-extern const struct conf_row health_rows[], active_rows[], balance_rows[];
+extern const struct conf_row balance_rows[];
 extern const struct conf_choice check_kind_choices[];
 extern const struct conf_row tiers_rows[], locality_rows[];
 
