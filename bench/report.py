@@ -110,6 +110,21 @@ def check_table(result):
             f"{len(result['all'])}, {spread(result['all'], 0)}). Goal: < 50 ms – {state}.", ""]
 
 
+def picks_table(result):
+    """`result`: balancer -> servers -> {"ns", "instructions"}."""
+    sizes = list(next(iter(result.values())))
+    lines = ["### picks: one choice of a server", "",
+             "Nanoseconds and instructions (callgrind) of one pick among so many servers, nothing",
+             "else running. Everything fits a cache at first; among 10,000 servers the time is that",
+             "of reading their counts from memory. Rendezvous looks at every server, on purpose.", "",
+             "| balance | " + " | ".join(f"{size:,}" for size in sizes) + " |",
+             "| --- |" + " --: |" * len(sizes)]
+    for name, row in result.items():
+        cells = [f"{cell['ns']:.0f} ns, {cell['instructions']:.0f}" for cell in row.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
 def machine():
     text = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":", 1)[1].strip() for line in text.splitlines()

@@ -5,6 +5,7 @@ each proxy. Memory and reloads are measured on a fresh instance each.
 """
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -119,6 +120,35 @@ def reload_losses(shop, contender, reloads, interval):
         time.sleep(max(0, start + number * interval - time.monotonic()))
         contender.reload()
     return {"keep-alive": shop.end_driver(kept), "new": shop.end_driver(fresh)}
+
+
+def counted_instructions(shop, words, function):
+    """What callgrind counts in one function and below."""
+    out = shop.dir / "picks.out"
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--quiet", f"--toggle-collect={function}",
+                           f"--callgrind-out-file={out}", *words],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    found = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.M) if out.exists() else None
+    if done.returncode or not found:
+        raise Failed(f"callgrind counted nothing: {done.stderr[:1000]}")
+    return int(found.group(1))
+
+
+def picks_cost(shop, quick):
+    """balancer -> servers -> ns and instructions of one choice."""
+    program = shop.tool("bench-picks")
+    names = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    found = {}
+    for name in names:
+        found[name] = {}
+        for servers in [10, 1000] if quick else [10, 100, 1000, 10000]:
+            picks = 500 if name.endswith("rendezvous") else 20000  # it looks at all of them
+            said = subprocess.run([program, name, str(servers), str(picks)], check=True,
+                                  stdout=subprocess.PIPE, text=True).stdout
+            few = 200
+            total = counted_instructions(shop, [program, name, str(servers), str(few)], "picks_run")
+            found[name][servers] = {"ns": float(said), "instructions": total / (5 * few)}
+    return found
 
 
 def check_cost(shop, runs):

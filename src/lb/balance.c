@@ -10,6 +10,7 @@ const struct balancer *const balancers[] = {
     &balancer_least_connections,
     &balancer_weighted_least_connections,
     &balancer_least_response_time,
+    &balancer_prequal,
     &balancer_random,
     &balancer_random_two,
     &balancer_ip_hash,

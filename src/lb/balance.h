@@ -92,6 +92,7 @@ extern const struct balancer balancer_weighted_least_connections;
 extern const struct balancer balancer_random, balancer_random_two;
 extern const struct balancer balancer_least_response_time;
 extern const struct balancer balancer_ip_hash, balancer_consistent_hash;
+extern const struct balancer balancer_prequal;
 
 /* What it counts for in a choice; 0: nothing new may go there. */
 static inline unsigned server_weight(const struct server *server, bool is_weighted)

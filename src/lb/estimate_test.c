@@ -115,8 +115,8 @@ static void test_visits_wait_for_a_hundred_picks(void **state)
 
     crew->ask.now = 60 * second;
     for (int i = 0; i < 99; i++)
-        assert_int_equal(
-            revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask), -1);
+        assert_int_equal(revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask),
+                         -1);
     assert_true(revisit_pick(&revisit, &crew->set->tiers.items[0], &crew->ask) >= 0);
     crew_free(crew);
 }

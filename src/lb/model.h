@@ -201,6 +201,7 @@ enum hash_table { TABLE_RING, TABLE_MAGLEV, TABLE_RENDEZVOUS };
 struct balance_settings {
     enum hash_table table;
     uint32_t virtual_nodes; /* points on the ring for a unit of weight */
+    uint32_t q_rif;         /* prequal: thousandths */
     uint32_t bound; /* a server's load, in thousandths of its fair share; 0: any */
 };
 
@@ -222,7 +223,7 @@ struct pool {
     struct retries retries;        /* the budget is the pool's */
     struct timeouts timeouts;      /* connect, for tcp */
     const struct breaker *breaker; /* of each server; NULL: none */
-    bool learns; /* from what comes of requests: there is a breaker */
+    bool learns;                   /* from what comes of requests: there is a breaker */
     const struct key *key;         /* what the balancer chooses by; NULL: not by a key */
     struct pool_live *live;
 };

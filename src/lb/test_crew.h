@@ -46,7 +46,7 @@ static inline struct crew *crew_new(const unsigned *weights, unsigned count)
             .live = &crew->live[i],
         };
     }
-    crew->pool.balance = (struct balance_settings){.virtual_nodes = 150};
+    crew->pool.balance = (struct balance_settings){.virtual_nodes = 150, .q_rif = 840};
     return crew;
 }
 

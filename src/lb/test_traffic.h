@@ -21,7 +21,7 @@ struct traffic_server {
     unsigned weight; /* 0: 1 */
     double slowness; /* every service time is multiplied by it; 0: 1 */
     double bad_from, bad_until;
-    double bad_slowness; /* of requests that begin then; 0: they fail at once */
+    double bad_slowness; /* then; 0: it fails at once; below 0: known to be down */
 };
 
 struct traffic {
@@ -34,6 +34,7 @@ struct traffic {
     double seconds, count_from; /* what comes before is not counted */
     double (*service)(struct rand *rand); /* draws a service time, in seconds */
     void (*prepare)(struct ask *ask, struct rand *rand); /* says more; NULL: nothing */
+    bool is_tcp; /* learnt is the connecting, at once, not how long it stays */
     uint64_t seed;
 };
 
@@ -57,7 +58,8 @@ struct traffic_job {
 struct traffic_queue {
     struct traffic_job *jobs; /* a ring */
     unsigned begin, count, room, busy;
-    double busy_time;
+    uint64_t busy_since; /* as many as now; from then on not in busy_time */
+    double busy_time;    /* sum over the places, in the time that counts */
 };
 
 struct traffic_world {
@@ -142,14 +144,27 @@ static inline bool traffic_counts(const struct traffic_world *world, uint64_t at
     return at >= traffic_ns(world->traffic->count_from);
 }
 
+/* To be called before queue->busy changes. */
+static inline void traffic_add_busy(const struct traffic_world *world,
+                                    struct traffic_queue *queue, uint64_t now)
+{
+    uint64_t begin = traffic_ns(world->traffic->count_from);
+    uint64_t end = traffic_ns(world->traffic->seconds);
+    uint64_t from = queue->busy_since < begin ? begin : queue->busy_since;
+    uint64_t until = now > end ? end : now;
+
+    if (until > from)
+        queue->busy_time += (double)(until - from) * queue->busy;
+    queue->busy_since = now;
+}
+
 static inline void traffic_serve(struct traffic_world *world, struct traffic_job job,
                                  uint64_t now)
 {
     struct traffic_queue *queue = &world->queues[job.server];
 
+    traffic_add_busy(world, queue, now);
     queue->busy++;
-    if (traffic_counts(world, now))
-        queue->busy_time += job.service;
     job.at = now + (uint64_t)(job.service * 1e9);
     job.holds_slot = true;
     traffic_push(world, job);
@@ -173,6 +188,23 @@ static inline void traffic_enqueue(struct traffic_queue *queue, struct traffic_j
     queue->jobs[(queue->begin + queue->count++) % queue->room] = job;
 }
 
+static inline bool traffic_is_bad(const struct traffic_server *facts, uint64_t now)
+{
+    return now >= traffic_ns(facts->bad_from) && now < traffic_ns(facts->bad_until);
+}
+
+/* As a health check would see it. */
+static inline void traffic_look(struct traffic_world *world, uint64_t now)
+{
+    for (unsigned i = 0; i < world->traffic->server_count; i++) {
+        const struct traffic_server *facts = &world->traffic->servers[i];
+
+        if (facts->bad_slowness < 0)
+            atomic_store(&world->live[i].health,
+                         traffic_is_bad(facts, now) ? HEALTH_DOWN : HEALTH_UP);
+    }
+}
+
 static inline void traffic_arrive(struct traffic_world *world, uint64_t now)
 {
     static const double fast_failure = 0.0002;
@@ -191,6 +223,7 @@ static inline void traffic_arrive(struct traffic_world *world, uint64_t now)
     job.service = traffic->service(&world->rand); /* the same stream for each balancer */
     if (traffic->prepare)
         traffic->prepare(&ask, &world->rand);
+    traffic_look(world, now);
     server = pool_take(world->set, &ask);
     if (traffic_counts(world, now))
         world->result->total++;
@@ -202,13 +235,19 @@ static inline void traffic_arrive(struct traffic_world *world, uint64_t now)
     job.in_flight = server_load(server);
     facts = &traffic->servers[job.server];
     queue = &world->queues[job.server];
-    is_bad = now >= traffic_ns(facts->bad_from) && now < traffic_ns(facts->bad_until);
+    is_bad = traffic_is_bad(facts, now);
     job.service *= facts->slowness > 0 ? facts->slowness : 1;
     if (is_bad && facts->bad_slowness > 0)
         job.service *= facts->bad_slowness;
     if (traffic_counts(world, now))
         world->result->requests[job.server]++;
-    if (is_bad && facts->bad_slowness <= 0) {
+    if (traffic->is_tcp && world->set->balancer->learn)
+        world->set->balancer->learn(
+            &server->live->shards[worker],
+            &(struct outcome){.now = now,
+                              .latency = (uint64_t)(traffic_chance(&world->rand) * 1e6),
+                              .in_flight = job.in_flight});
+    if (is_bad && facts->bad_slowness == 0) {
         job.has_failed = true;
         job.at = now + (uint64_t)(fast_failure * 1e9);
         traffic_push(world, job);
@@ -229,7 +268,7 @@ static inline void traffic_end(struct traffic_world *world, const struct traffic
                               .has_failed = job->has_failed};
 
     server_give(live);
-    if (world->set->balancer->learn)
+    if (world->set->balancer->learn && !world->traffic->is_tcp)
         world->set->balancer->learn(&live->shards[job->worker], &outcome);
     if (traffic_counts(world, job->began)) {
         world->result->failures[job->server] += job->has_failed;
@@ -242,6 +281,7 @@ static inline void traffic_end(struct traffic_world *world, const struct traffic
     }
     if (!job->holds_slot)
         return;
+    traffic_add_busy(world, queue, job->at);
     queue->busy--;
     if (queue->count) {
         struct traffic_job next = queue->jobs[queue->begin];
@@ -265,7 +305,10 @@ static inline void *traffic_zeroed(size_t size)
 static inline void traffic_begin(struct traffic_world *world)
 {
     const struct traffic *traffic = world->traffic;
-    struct pool pool = traffic->settings ? *traffic->settings : (struct pool){0};
+    struct pool pool =
+        traffic->settings
+            ? *traffic->settings
+            : (struct pool){.balance = {.virtual_nodes = 150, .q_rif = 840}};
     struct member members[TRAFFIC_SERVERS];
 
     pool.balancer = balancer_find(str_of(traffic->balancer));

@@ -81,6 +81,7 @@ static const char *draw_balance(void)
         "random",
         "random_two",
         "least_response_time",
+        "prequal",
         "ip_hash",
         "{consistent_hash: {bound: 1.05}}",
         "{consistent_hash: {table: maglev}}",

@@ -118,9 +118,35 @@ static void consistent_hash_settle(struct reader *reader, struct draft_pool *poo
     pool->spec.balance = pool->balance.settings;
 }
 
+/* ---- prequal ---- */
+
+static const struct conf_row prequal_rows[] = {
+    {.name = "q_rif",
+     .type = CONF_FACTOR,
+     CONF_AT(struct draft_pool, balance.settings.q_rif),
+     .fallback = "0.84",
+     .max = 1000,
+     .doc =
+         "A server with more requests in flight than this part of what was seen of late "
+         "is hot: 0 looks at requests in flight alone, 1 at times alone."},
+    {.name = NULL},
+};
+
+static void prequal_settle(struct reader *reader, struct draft_pool *pool)
+{
+    (void)reader;
+    pool->spec.balance = pool->balance.settings;
+}
+
 /* ---- the setting ---- */
 
 const struct conf_row balance_rows[] = {
+    {.name = "prequal",
+     .type = CONF_SECTION,
+     .flags = CONF_OPTIONAL,
+     .rows = prequal_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "The fastest of those that are not among the busiest."},
     {.name = "ip_hash",
      .type = CONF_SECTION,
      .flags = CONF_OPTIONAL,
@@ -141,6 +167,7 @@ static const struct settler {
     const struct balancer *balancer;
     void (*settle)(struct reader *reader, struct draft_pool *pool);
 } settlers[] = {
+    {&balancer_prequal, prequal_settle},
     {&balancer_ip_hash, ip_hash_settle},
     {&balancer_consistent_hash, consistent_hash_settle},
 };
