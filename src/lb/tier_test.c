@@ -85,6 +85,34 @@ static void test_requests_follow_the_shares(void **state)
 }
 
 /* The health that the shares were made from may be old: nobody is refused for that. */
+/* A key stays in its tier; when more spills, keys only leave the first one. */
+static void test_keys_keep_their_tier(void **state)
+{
+    enum { KEYS = 2000 };
+    static const unsigned counts[] = {10, 10};
+    struct crew *crew = tiered_new(counts, 2);
+    unsigned first[KEYS], in_first = 0;
+
+    crew_start(crew, "consistent_hash", 1);
+    crew->ask.has_key = true;
+    down(crew, 0, 4);
+    tiers_weigh(&crew->set->tiers);
+    for (unsigned i = 0; i < KEYS; i++) {
+        crew->ask.key = hash_u64(i);
+        first[i] = tiers_draw(&crew->set->tiers, &crew->ask);
+        assert_int_equal(tiers_draw(&crew->set->tiers, &crew->ask), first[i]);
+        in_first += first[i] == 0;
+    }
+    assert_share(in_first, KEYS, 0.84);
+    down(crew, 4, 2);
+    tiers_weigh(&crew->set->tiers);
+    for (unsigned i = 0; i < KEYS; i++) {
+        crew->ask.key = hash_u64(i);
+        assert_true(tiers_draw(&crew->set->tiers, &crew->ask) >= first[i]);
+    }
+    crew_free(crew);
+}
+
 static void test_stale_shares_find_somebody(void **state)
 {
     static const unsigned counts[] = {2, 2};
@@ -225,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spills_gradually),
         cmocka_unit_test(test_requests_follow_the_shares),
+        cmocka_unit_test(test_keys_keep_their_tier),
         cmocka_unit_test(test_stale_shares_find_somebody),
         cmocka_unit_test(test_near_ones_first),
         cmocka_unit_test(test_near_ones_keep_all_when_far_ones_are_ill),
