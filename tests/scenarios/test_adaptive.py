@@ -3,6 +3,8 @@
 import collections
 import time
 
+import pytest
+
 from stage import Origin, Weir, http_config, until
 
 FAST = {"interval": "200ms", "timeout": "1s", "healthy_after": 1, "unhealthy_after": 1}
@@ -26,12 +28,16 @@ def counts(weir, origins, seconds, target="/work"):
     return collections.Counter({o.name: len(o.seen(target)) for o in origins})
 
 
-def test_the_slow_one_gets_little():
+both = pytest.mark.parametrize("balance", ["least_response_time", "prequal"])
+
+
+@both
+def test_the_slow_one_gets_little(balance):
     with Origin("a") as a, Origin("b") as b, Origin("slow") as slow:
         a.on("/work", sleepy(0.005))
         b.on("/work", sleepy(0.005))
         slow.on("/work", sleepy(0.1))
-        config = http_config(a, b, slow, pool={"balance": "least_response_time"},
+        config = http_config(a, b, slow, pool={"balance": balance},
                              runtime={"workers": 1})
         with Weir(config) as w:
             counts(w, [a, b, slow], 0.5)
@@ -39,13 +45,14 @@ def test_the_slow_one_gets_little():
             assert got["slow"] <= 0.05 * sum(got.values()), got
 
 
-def test_a_black_hole_that_fails_fast_attracts_nothing():
+@both
+def test_a_black_hole_that_fails_fast_attracts_nothing(balance):
     """It answers 503 at once, which is ten times as fast as the others work."""
     with Origin("a") as a, Origin("b") as b, Origin("hole") as hole:
         a.on("/work", sleepy(0.01))
         b.on("/work", sleepy(0.01))
         hole.on("/work", lambda conn, seen: conn.answer(503, b""))
-        config = http_config(a, b, hole, pool={"balance": "least_response_time"},
+        config = http_config(a, b, hole, pool={"balance": balance},
                              runtime={"workers": 1})
         with Weir(config) as w:
             counts(w, [a, b, hole], 0.5)

@@ -114,6 +114,8 @@ static void begin_pool(struct text *out, const char *name)
                 "    drain: {timeout: %ums}\n",
                 name, draw_balance(), rules.keepalive.connections, rules.keepalive.idle,
                 rules.keepalive.max_requests, rules.drain_timeout);
+    if (draw_percent(25))
+        text_format(out, "    slow_start: %ums\n", (unsigned)draw_between(200, 5000));
     add_health(out, strcmp(name, "db") != 0);
     text_add(out, STR("    servers:\n"));
 }
