@@ -55,6 +55,9 @@ struct server_wish {
 /* weir drain, enable, weight. */
 enum cli_exit cli_order(const struct cli *cli, const struct server_wish *wish);
 
+/* weir breaker: whose is "POOL/SERVER" or "route:NAME", action is open, close or reset. */
+enum cli_exit cli_breaker(const struct cli *cli, str whose, str action);
+
 /* ---- shared by the verbs ---- */
 
 /*

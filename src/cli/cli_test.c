@@ -13,7 +13,8 @@ struct played {
     enum err error;
     unsigned status;
     const char *body;
-    const char *method, *target;
+    const char *method;
+    char target[256];
     char sent[200];   /* the last body that was not empty */
     const char *then; /* the answers after the first one; NULL: the same */
     unsigned slept;
@@ -26,7 +27,7 @@ static enum err answer(void *owner, const struct question *question, unsigned *s
 
     assert_true(question->seconds > 0);
     played->method = question->method;
-    played->target = question->target.p; /* ends with a NUL here */
+    snprintf(played->target, sizeof played->target, STR_FMT, STR_ARG(question->target));
     if (question->body.n)
         snprintf(played->sent, sizeof played->sent, STR_FMT, STR_ARG(question->body));
     *status = played->status;
@@ -267,9 +268,87 @@ static void test_drain_and_wait(void **state)
     end(&cli, "app/a/b: ", "weir: somebody has ended the drain\n");
 }
 
+static void test_status_with_breakers(void **state)
+{
+    static const char body[] =
+        "{\"version\":\"1\",\"uptime\":1,\"config\":{\"number\":1,\"ok\":true},\"workers\":1,"
+        "\"listeners\":[],\"routes\":[{\"name\":\"shop\",\"breaker\":{\"state\":\"closed\"}},"
+        "{\"name\":\"api\",\"breaker\":{\"state\":\"half_open\",\"reason\":\"1 request at a "
+        "time tries\",\"since\":2}}],\"pools\":[{\"name\":\"app\",\"balance\":\"random\","
+        "\"up\":2,\"all\":2,\"state\":\"down\",\"reason\":\"the circuit breakers of all "
+        "servers are open\",\"servers\":[{\"name\":\"a\",\"address\":\"1.1.1.1:1\",\"state\":"
+        "\"up\",\"weight\":1,\"connections\":0,\"fails\":0,\"breaker\":{\"state\":\"open\","
+        "\"reason\":\"5 failures in 10s, the last: HTTP 503\",\"since\":41,\"tries_in\":"
+        "18.2}},{\"name\":\"b\",\"address\":\"1.1.1.1:2\",\"state\":\"up\",\"weight\":1,"
+        "\"connections\":0,\"fails\":0,\"breaker\":{\"state\":\"closed\",\"reason\":\"held "
+        "closed by hand\",\"since\":3,\"by_hand\":true}}]}]}";
+    struct cli cli = begin(ERR_OK, 200, body);
+
+    assert_int_equal(cli_status(&cli, STR_NONE, false), CLI_GOOD);
+    end(&cli,
+        "weir 1  up 1s  config #1 ok  workers 1\n"
+        "listener  req/s  conns  errors  p50  p95   pool  up/all  balance  req/s  p95  state\n"
+        "                                           app      2/2  random       –    –  DOWN: the circuit breakers of all servers are open\n"
+        "route  breaker    why\n"
+        "shop   closed\n"
+        "api    half open  2s: 1 request at a time tries\n",
+        "");
+    cli = begin(ERR_OK, 200, body);
+    assert_int_equal(cli_status(&cli, STR("app"), false), CLI_GOOD);
+    end(&cli,
+        "server  address    state                weight  conns  req/s  p95  fails  last check  why\n"
+        "a       1.1.1.1:1  up (breaker open)         1      0      –    –      0  off         breaker open 41s: 5 failures in 10s, the last: HTTP 503; is tried again in 19s\n"
+        "b       1.1.1.1:2  up (breaker closed)       1      0      –    –      0  off         breaker closed 3s: held closed by hand\n",
+        "");
+}
+
+static void test_breaker(void **state)
+{
+    struct cli cli = begin(ERR_OK, 200, "{\"ok\":true}");
+
+    assert_int_equal(cli_breaker(&cli, STR("app/10.0.0.1:80"), STR("open")), CLI_GOOD);
+    assert_string_equal(daemon_says.method, "POST");
+    assert_string_equal(daemon_says.target,
+                        "/v1/pools/app/servers/10.0.0.1%3A80/breaker");
+    assert_string_equal(daemon_says.sent, "{\"action\":\"open\"}");
+    end(&cli,
+        "the breaker of app/10.0.0.1:80 is held open until it is reset, or weir "
+        "restarted\n",
+        "");
+    cli = begin(ERR_OK, 200, "{\"ok\":true}");
+    assert_int_equal(cli_breaker(&cli, STR("app/unix:/run/a b"), STR("reset")), CLI_GOOD);
+    assert_string_equal(daemon_says.target,
+                        "/v1/pools/app/servers/unix%3A%2Frun%2Fa%20b/breaker");
+    end(&cli, "the breaker of app/unix:/run/a b is closed and left to itself\n", "");
+    cli = begin(ERR_OK, 200, "{\"ok\":true}");
+    assert_int_equal(cli_breaker(&cli, STR("route:shop"), STR("close")), CLI_GOOD);
+    assert_string_equal(daemon_says.target, "/v1/routes/shop/breaker");
+    end(&cli,
+        "the breaker of route:shop is held closed until it is reset, or weir restarted\n",
+        "");
+}
+
+static void test_breaker_refused(void **state)
+{
+    struct cli cli = begin(ERR_OK, 404, "{\"detail\":\"there is no pool 'ap'\"}");
+
+    assert_int_equal(cli_breaker(&cli, STR("ap/x"), STR("open")), CLI_WRONG);
+    end(&cli, "", "weir: the daemon answered 404: there is no pool 'ap'\n");
+    cli = begin(ERR_OK, 200, "");
+    assert_int_equal(cli_breaker(&cli, STR("app"), STR("open")), CLI_WRONG);
+    assert_int_equal(cli_breaker(&cli, STR("app/x"), STR("shut")), CLI_WRONG);
+    assert_string_equal(daemon_says.target, "");
+    end(&cli, "",
+        "weir: whose breaker? Write POOL/SERVER or route:NAME\n"
+        "weir: a breaker can be told open, close or reset\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_with_breakers),
+        cmocka_unit_test(test_breaker),
+        cmocka_unit_test(test_breaker_refused),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_status_of_a_pool),
         cmocka_unit_test(test_status_of_no_pool),

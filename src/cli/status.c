@@ -89,6 +89,35 @@ static str say_time(struct arena *arena, const json_t *object, const char *name)
     return ms < 1 ? STR("<1ms") : arena_printf(arena, "%.0fms", ms);
 }
 
+/* ---- circuit breakers ---- */
+
+/* STR_NONE: there is none, or it is closed and nobody holds it so. */
+static str breaker_state(const json_t *breaker)
+{
+    str state = text_of(breaker, "state");
+
+    if (!breaker || (str_eq(state, STR("closed")) &&
+                     !json_is_true(json_object_get(breaker, "by_hand"))))
+        return STR_NONE;
+    return str_eq(state, STR("half_open")) ? STR("half open") : state;
+}
+
+/* "41s: 5 failures in 10s, the last: HTTP 503; is tried again in 19s". */
+static str say_breaker_why(struct arena *arena, const json_t *breaker)
+{
+    str since = say_duration(arena, real_of(breaker, "since"));
+    str reason = text_of(breaker, "reason"), wait = STR("");
+    bool waits = real_of(breaker, "tries_in") > 0;
+
+    if (!has(breaker, "tries_in"))
+        return arena_printf(arena, STR_FMT ": " STR_FMT, STR_ARG(since), STR_ARG(reason));
+    if (waits)
+        wait = say_duration(arena, real_of(breaker, "tries_in") + 0.999);
+    return arena_printf(arena, STR_FMT ": " STR_FMT "; is tried again %s" STR_FMT,
+                        STR_ARG(since), STR_ARG(reason),
+                        waits ? "in " : "by the next request", STR_ARG(wait));
+}
+
 /* ---- everything ---- */
 
 static void print_headline(const struct cli *cli, struct arena *arena, const json_t *all)
@@ -130,7 +159,7 @@ static str say_pool_state(struct arena *arena, const json_t *pool)
 {
     str reason = text_of(pool, "reason"), since;
 
-    if (number_of(pool, "up") > 0)
+    if (number_of(pool, "up") > 0 && !str_eq(text_of(pool, "state"), STR("down")))
         return STR("ok");
     if (!has(pool, "since"))
         return arena_printf(arena, "DOWN: " STR_FMT, STR_ARG(reason));
@@ -158,6 +187,28 @@ static void add_pools(struct table *table, const json_t *all)
     }};
 }
 
+/* Only routes with a breaker are told of. */
+static void print_routes(const struct cli *cli, struct arena *arena, const json_t *all)
+{
+    struct table table = {.arena = arena, .columns = 3, .right = "lll"};
+    json_t *route;
+    size_t i;
+
+    if (!has(all, "routes"))
+        return;
+    *table_row(&table) = (struct table_row){{STR("route"), STR("breaker"), STR("why")}};
+    json_array_foreach(json_object_get(all, "routes"), i, route)
+    {
+        const json_t *breaker = json_object_get(route, "breaker");
+        bool is_told = breaker_state(breaker).p != NULL;
+
+        *table_row(&table) = (struct table_row){
+            {text_of(route, "name"), is_told ? breaker_state(breaker) : STR("closed"),
+             is_told ? say_breaker_why(arena, breaker) : STR("")}};
+    }
+    table_print(cli->out, &table);
+}
+
 static void print_all(const struct cli *cli, struct arena *arena, const json_t *all)
 {
     struct table listeners = {.arena = arena, .columns = 6, .right = "lrrrrr"};
@@ -167,6 +218,7 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     add_listeners(&listeners, all);
     add_pools(&pools, all);
     table_print_beside(cli->out, &listeners, &pools);
+    print_routes(cli, arena, all);
 }
 
 /* ---- one pool ---- */
@@ -177,14 +229,17 @@ static str say_server_state(struct arena *arena, const json_t *server)
 
     bool is_backup = json_is_true(json_object_get(server, "backup"));
     bool is_warming = has(server, "slow_start");
+    str breaker = breaker_state(json_object_get(server, "breaker"));
 
     if (str_eq(state, STR("draining")))
         state = STR("draining*"); /* somebody's order */
-    if (!is_backup && !is_warming)
+    if (!is_backup && !is_warming && !breaker.p)
         return state;
-    return arena_printf(arena, STR_FMT " (%s%s%s)", STR_ARG(state),
-                        is_backup ? "backup" : "", is_backup && is_warming ? ", " : "",
-                        is_warming ? "warm" : "");
+    return arena_printf(
+        arena, STR_FMT " (%s%s%s%s%s" STR_FMT ")", STR_ARG(state),
+        is_backup ? "backup" : "", is_backup && is_warming ? ", " : "",
+        is_warming ? "warm" : "", (is_backup || is_warming) && breaker.p ? ", " : "",
+        breaker.p ? "breaker " : "", STR_ARG(breaker.p ? breaker : STR("")));
 }
 
 /* With a star where it is not the file's. */
@@ -221,10 +276,15 @@ static str say_slow_start(struct arena *arena, const json_t *slow)
 static str say_why(struct arena *arena, const json_t *server)
 {
     const json_t *check = json_object_get(server, "last_check");
+    const json_t *breaker = json_object_get(server, "breaker");
     str reason = text_of(server, "reason"), ago;
 
     if (json_is_true(json_object_get(server, "ordered")))
         return reason;
+    if (breaker_state(breaker).p && str_eq(text_of(server, "state"), STR("up")))
+        return arena_printf(arena, "breaker " STR_FMT " " STR_FMT,
+                            STR_ARG(breaker_state(breaker)),
+                            STR_ARG(say_breaker_why(arena, breaker)));
     if (has(server, "slow_start"))
         return say_slow_start(arena, json_object_get(server, "slow_start"));
     if (str_eq(text_of(server, "state"), STR("up")))

@@ -25,6 +25,13 @@ struct server_patch {
     unsigned by; /* their user id */
 };
 
+/* Somebody wants a circuit breaker forced: control/circuits.h. */
+struct breaker_order {
+    str pool, server; /* by name or by address; or STR_NONE, and */
+    str route;
+    str action; /* open, close, reset */
+};
+
 /* What the admin server asks of the steward. All are called on the steward's thread. */
 struct admin_house {
     void *owner;
@@ -38,6 +45,8 @@ struct admin_house {
      * reason in words. */
     unsigned (*patch_server)(void *owner, str pool, str server,
                              const struct server_patch *patch, struct scroll *answer);
+    unsigned (*force_breaker)(void *owner, const struct breaker_order *order,
+                              struct scroll *answer);
 };
 
 struct admin;

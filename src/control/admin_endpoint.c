@@ -127,6 +127,29 @@ static void run_patch_server(struct client *client)
                                             demand->names[1], &patch, &client->answer));
 }
 
+static void force_breaker(struct client *client, struct breaker_order *order)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    struct patch_text text;
+
+    if (!patch_read_breaker(scroll_str(&client->body), order, &text)) {
+        client_refuse(client, 400, text.why);
+        return;
+    }
+    answer_done(client, house->force_breaker(house->owner, order, &client->answer));
+}
+
+static void run_server_breaker(struct client *client)
+{
+    force_breaker(client, &(struct breaker_order){.pool = client->demand.names[0],
+                                                  .server = client->demand.names[1]});
+}
+
+static void run_route_breaker(struct client *client)
+{
+    force_breaker(client, &(struct breaker_order){.route = client->demand.names[0]});
+}
+
 static const struct endpoint endpoints[] = {
     {.path = "/healthz", .method = HTTP_GET, .run = run_health},
     {.path = "/readyz", .method = HTTP_GET, .run = run_ready},
@@ -137,6 +160,16 @@ static const struct endpoint endpoints[] = {
      .method = HTTP_PATCH,
      .takes_body = true,
      .run = run_patch_server},
+    {.path = "/v1/pools/*/servers/*/breaker",
+     .is_private = true,
+     .method = HTTP_POST,
+     .takes_body = true,
+     .run = run_server_breaker},
+    {.path = "/v1/routes/*/breaker",
+     .is_private = true,
+     .method = HTTP_POST,
+     .takes_body = true,
+     .run = run_route_breaker},
     {.method = HTTP_GET, .run = run_metrics},
 };
 

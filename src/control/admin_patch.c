@@ -93,3 +93,19 @@ bool patch_read_server(str json, struct server_patch *patch, struct patch_text *
         is_right = refuse(text, "nothing is asked for: give 'state' or 'weight'");
     return is_right;
 }
+
+bool patch_read_breaker(str json, struct breaker_order *order, struct patch_text *text)
+{
+    static const char *const known[] = {"open", "close", "reset"};
+    json_t *object = json_loadb(json.p, json.n, JSON_REJECT_DUPLICATES, NULL);
+    const char *word = json_string_value(json_object_get(object, "action"));
+    bool is_alone = json_object_size(object) == 1;
+
+    order->action = STR_NONE;
+    for (size_t i = 0; word && is_alone && i < array_len(known); i++)
+        if (strcmp(word, known[i]) == 0)
+            order->action = str_of(known[i]);
+    json_decref(object);
+    return order->action.p ||
+           refuse(text, "the body must be {\"action\": \"open\"}, or close, or reset");
+}

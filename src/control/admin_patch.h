@@ -18,4 +18,7 @@ struct patch_text {
 /* {"state": "drain" | "up", "weight": N, "reason": "..."}: at least one of the first two. */
 bool patch_read_server(str json, struct server_patch *patch, struct patch_text *text);
 
+/* {"action": "open" | "close" | "reset"} */
+bool patch_read_breaker(str json, struct breaker_order *order, struct patch_text *text);
+
 #endif

@@ -11,13 +11,13 @@ static void test_what_is_asked_for(void **state)
     struct patch_text text;
     struct server_patch patch;
 
-    assert_true(patch_read_server(STR("{\"state\":\"drain\",\"reason\":\"a\\nb\"}"), &patch,
-                                  &text));
+    assert_true(patch_read_server(STR("{\"state\":\"drain\",\"reason\":\"a\\nb\"}"),
+                                  &patch, &text));
     assert_int_equal(patch.state, PATCH_DRAIN);
     assert_false(patch.has_weight);
     assert_true(str_eq(patch.reason, STR("a b")));
-    assert_true(patch_read_server(STR(" {\"weight\": 0, \"state\": \"up\"}\n"), &patch,
-                                  &text));
+    assert_true(
+        patch_read_server(STR(" {\"weight\": 0, \"state\": \"up\"}\n"), &patch, &text));
     assert_int_equal(patch.state, PATCH_UP);
     assert_true(patch.has_weight);
     assert_int_equal(patch.weight, 0);
@@ -66,9 +66,29 @@ static void test_longest_reason(void **state)
     assert_false(patch_read_server(str_of(json), &patch, &text));
 }
 
+static void test_breakers(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "[]",
+                                        "{}",
+                                        "\"open\"",
+                                        "{\"action\":\"shut\"}",
+                                        "{\"action\":1}",
+                                        "{\"action\":\"open\",\"action\":\"close\"}",
+                                        "{\"action\":\"open\",\"x\":1}"};
+    struct breaker_order order = {0};
+    struct patch_text text;
+
+    assert_true(patch_read_breaker(STR("{\"action\": \"reset\"}"), &order, &text));
+    assert_true(str_eq(order.action, STR("reset")));
+    for (size_t i = 0; i < array_len(wrong); i++)
+        assert_false(patch_read_breaker(str_of(wrong[i]), &order, &text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_breakers),
         cmocka_unit_test(test_what_is_asked_for),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_longest_reason),

@@ -172,18 +172,90 @@ static enum circuit_state force(struct circuit *circuit, struct circuit_note *no
     return action == BREAKER_HOLD_OPEN ? CIRCUIT_OPEN : CIRCUIT_CLOSED;
 }
 
-void circuits_force_server(struct steward *steward, struct server_record *server,
-                           enum breaker_action action)
+static bool find_action(str word, enum breaker_action *action)
 {
-    tell_server(steward, server, force(&server->live.circuit, &server->circuit, action));
+    static const struct {
+        const char *word;
+        enum breaker_action action;
+    } known[] = {{"open", BREAKER_HOLD_OPEN},
+                 {"close", BREAKER_HOLD_CLOSED},
+                 {"reset", BREAKER_RESET}};
+
+    for (unsigned i = 0; i < array_len(known); i++) {
+        if (!str_eq(word, str_of(known[i].word)))
+            continue;
+        *action = known[i].action;
+        return true;
+    }
+    return false;
 }
 
-void circuits_force_route(struct steward *steward, const struct route *route,
-                          enum breaker_action action)
+/* "there is no pool 'x'" */
+static unsigned refuse(struct scroll *words, unsigned status, const char *before,
+                       str name, const char *behind)
 {
-    struct route_record *record = container_of(route->live, struct route_record, live);
+    scroll_format(words, "%s '" STR_FMT "'%s", before, STR_ARG(name), behind);
+    return status;
+}
 
-    tell_route(steward, record, force(&record->live.circuit, &record->circuit, action));
+static unsigned force_servers(struct steward *steward, const struct breaker_order *order,
+                              enum breaker_action action, struct scroll *words)
+{
+    struct pool_record *pool = registry_pool(&steward->registry, order->pool);
+    unsigned count = 0;
+
+    if (!pool || !pool->pool)
+        return refuse(words, 404, "there is no pool", order->pool, "");
+    if (!pool->pool->breaker)
+        return refuse(words, 409, "pool", order->pool, " has no breaker");
+    list_each(node, &pool->servers) {
+        struct server_record *server = list_entry(node, struct server_record, node);
+
+        if (!server->entry || (!str_eq(server->live.name, order->server) &&
+                               !str_eq(server->live.addr_text, order->server)))
+            continue;
+        tell_server(steward, server,
+                    force(&server->live.circuit, &server->circuit, action));
+        count++;
+    }
+    if (!count)
+        return refuse(words, 404, "that pool has no server", order->server, "");
+    scroll_format(words, "{\"ok\":true,\"servers\":%u}\n", count);
+    return 200;
+}
+
+static unsigned force_route(struct steward *steward, const struct breaker_order *order,
+                            enum breaker_action action, struct scroll *words)
+{
+    const struct snapshot *snapshot = steward->current;
+
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+        struct route_record *record;
+
+        if (!str_eq(route->name, order->route))
+            continue;
+        if (!route->breaker)
+            return refuse(words, 409, "route", order->route, " has no breaker");
+        record = container_of(route->live, struct route_record, live);
+        tell_route(steward, record,
+                   force(&record->live.circuit, &record->circuit, action));
+        scroll_add(words, STR("{\"ok\":true}\n"));
+        return 200;
+    }
+    return refuse(words, 404, "there is no route", order->route, "");
+}
+
+unsigned circuits_carry_out(struct steward *steward, const struct breaker_order *order,
+                            struct scroll *words)
+{
+    enum breaker_action action;
+
+    if (!find_action(order->action, &action))
+        return refuse(words, 422, "a breaker can be told open, close or reset, not",
+                      order->action, "");
+    return order->route.p ? force_route(steward, order, action, words)
+                          : force_servers(steward, order, action, words);
 }
 
 /* ---- after a reload ---- */

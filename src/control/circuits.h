@@ -15,10 +15,9 @@ void circuits_moved(struct steward_desk *desk, const struct circuit_news *news);
 /* After a reload: what has no breaker any more is closed and forgets. */
 void circuits_apply(struct steward *steward);
 
-/* By hand; of a server (its pool has a breaker) or of a route (which has one). */
-void circuits_force_server(struct steward *steward, struct server_record *server,
-                           enum breaker_action action);
-void circuits_force_route(struct steward *steward, const struct route *route,
-                          enum breaker_action action);
+/* By hand (admin_house.force_breaker): breakers of a server, of all addresses of its name, or
+ * of a route are held open, held closed, or closed and left to themselves again. */
+unsigned circuits_carry_out(struct steward *steward, const struct breaker_order *order,
+                            struct scroll *words);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the admin server sees of the steward: metrics, status, readiness, reload. */
 #include "base/version.h"
+#include "control/circuits.h"
 #include "control/metrics.h"
 #include "control/orders.h"
 #include "control/status.h"
@@ -103,6 +104,12 @@ static unsigned patch_server(void *owner, str pool, str server,
     return orders_patch(owner, pool, server, patch, answer);
 }
 
+static unsigned force_breaker(void *owner, const struct breaker_order *order,
+                              struct scroll *answer)
+{
+    return circuits_carry_out(owner, order, answer);
+}
+
 struct admin_house steward_house(struct steward *steward)
 {
     return (struct admin_house){
@@ -112,5 +119,6 @@ struct admin_house steward_house(struct steward *steward)
         .is_ready = is_ready,
         .reload = reload,
         .patch_server = patch_server,
+        .force_breaker = force_breaker,
     };
 }

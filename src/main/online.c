@@ -116,3 +116,18 @@ int weight_verb(const struct given *given)
                             .reason = option_value(given, "--reason"),
                         });
 }
+
+int breaker_verb(const struct given *given)
+{
+    str whose = option_word(given, 0), action = option_word(given, 1);
+    struct line line;
+    enum cli_exit status;
+    struct cli cli;
+
+    if (!action.p)
+        return usage_error(given->verb, "whose breaker, and what is it to do?");
+    cli = line_open(given, &line);
+    status = cli_breaker(&cli, whose, action);
+    arena_reset(&line.arena);
+    return status;
+}

@@ -12,5 +12,6 @@ int enable_verb(const struct given *given);
 int weight_verb(const struct given *given);
 int reload_verb(const struct given *given);
 int status_verb(const struct given *given);
+int breaker_verb(const struct given *given);
 
 #endif

@@ -204,14 +204,15 @@ def test_probes_draw_on_the_retry_budget():
         for o in bad:
             o.on("/c", part)
         good.on("/c", lambda conn, seen: conn.answer(200, b"well\n"))
-        c = config(good, *bad, breaker={"failures": 1, "open": "500ms"})
+        c = config(good, *bad, breaker={"failures": 1, "open": "2s"})
         c["defaults"]["retries"] = {"count": 0, "budget": {"share": "10%", "floor": 1}}
         try:
             with Weir(c) as w:
                 until(lambda: w.ask(target="/c") and part.all == 4)
+                assert all(breaker(w, o.address)["state"] == "open" for o in bad)
                 part.is_well = True
                 part.most = 0
-                time.sleep(0.6)
+                time.sleep(2.1)
                 answers = []
                 threads = [threading.Thread(
                     target=lambda: answers.append(w.ask(target="/c").status))
@@ -357,3 +358,51 @@ def test_new_settings_hold_at_once(fresh):
         w.reload(c)
         assert w.ask(target="/status/503").status == 503     # the ninth within the window
         assert breaker(w, fresh.address)["state"] == "open"
+
+
+# ---- by hand ----
+
+def test_held_open_and_closed_by_hand(fresh):
+    with Weir(config(fresh, breaker={"open": "100ms"})) as w:
+        whose = f"main/{fresh.address}"
+        done = w.cli("breaker", whose, "open")
+        assert done.returncode == 0 and "held open" in done.stdout
+        time.sleep(0.3)
+        answer = w.ask()
+        assert answer.status == 503 and answer["Weir-Cause"] == "breaker_open"
+        state = breaker(w, fresh.address)
+        assert (state["state"], state["by_hand"], state["reason"]) == \
+            ("open", True, "held open by hand")
+        assert "breaker open" in w.cli("status", "main").stdout
+        w.reload()
+        assert w.ask().status == 503, "a reload does not undo it"
+        w.cli("breaker", whose, "close")
+        assert statuses(w, 20) == [503] * 20
+        assert breaker(w, fresh.address)["state"] == "closed"
+        w.cli("breaker", whose, "reset")
+        assert w.ask().status == 200
+        assert statuses(w, 6)[-1] == 503
+        until(lambda: "held open by hand" in w.stderr and "reset by hand" in w.stderr)
+
+
+def test_by_hand_what_is_not_there(fresh):
+    c = config(fresh)
+    c["pools"]["plain"] = {"servers": [fresh.address]}
+    c["routes"] = [{"name": "plain", "match": {"path": "/x"}, "to": "plain"},
+                   {"name": "all", "to": "main", "breaker": "standard"}]
+    with Weir(c) as w:
+        for args, words in [
+                (("ap/x", "open"), "there is no pool 'ap'"),
+                (("main/x", "open"), "that pool has no server 'x'"),
+                ((f"plain/{fresh.address}", "open"), "pool 'plain' has no breaker"),
+                (("route:plain", "open"), "route 'plain' has no breaker"),
+                (("route:x", "open"), "there is no route 'x'"),
+                (("main", "open"), "whose breaker?"),
+                (("main/x", "shut"), "open, close or reset")]:
+            done = w.cli("breaker", *args)
+            assert done.returncode == 1 and words in done.stderr
+        assert w.cli("breaker", "route:all", "open").returncode == 0
+        assert w.ask()["Weir-Cause"] == "breaker_open"
+        assert w.ask(target="/x").status == 200
+        assert w.cli("breaker", "route:all", "reset").returncode == 0
+        assert w.ask().status == 200
