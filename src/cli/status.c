@@ -223,23 +223,40 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
 
 /* ---- one pool ---- */
 
+static void add_note(struct arena *arena, str *notes, str note)
+{
+    if (!note.n)
+        return;
+    *notes = notes->n ? arena_printf(arena, STR_FMT ", " STR_FMT, STR_ARG(*notes),
+                                     STR_ARG(note))
+                      : note;
+}
+
 static str say_server_state(struct arena *arena, const json_t *server)
 {
     str state = text_of(server, "state");
 
-    bool is_backup = json_is_true(json_object_get(server, "backup"));
-    bool is_warming = has(server, "slow_start");
+    const json_t *agent = json_object_get(server, "agent");
+    double share = real_of(agent, "share");
     str breaker = breaker_state(json_object_get(server, "breaker"));
+    str note = STR_NONE, agent_note = STR_NONE;
 
     if (str_eq(state, STR("draining")))
         state = STR("draining*"); /* somebody's order */
-    if (!is_backup && !is_warming && !breaker.p)
+    if (json_is_true(json_object_get(agent, "draining")))
+        agent_note = STR("drains");
+    else if (agent && share < 1)
+        agent_note = arena_printf(arena, "%.0f%%", share * 100);
+    add_note(arena, &note,
+             json_is_true(json_object_get(server, "backup")) ? STR("backup") : STR_NONE);
+    add_note(arena, &note, has(server, "slow_start") ? STR("warm") : STR_NONE);
+    add_note(arena, &note, agent_note);
+    if (breaker.p)
+        breaker = arena_printf(arena, "breaker " STR_FMT, STR_ARG(breaker));
+    add_note(arena, &note, breaker);
+    if (!note.n)
         return state;
-    return arena_printf(
-        arena, STR_FMT " (%s%s%s%s%s" STR_FMT ")", STR_ARG(state),
-        is_backup ? "backup" : "", is_backup && is_warming ? ", " : "",
-        is_warming ? "warm" : "", (is_backup || is_warming) && breaker.p ? ", " : "",
-        breaker.p ? "breaker " : "", STR_ARG(breaker.p ? breaker : STR("")));
+    return arena_printf(arena, STR_FMT " (" STR_FMT ")", STR_ARG(state), STR_ARG(note));
 }
 
 /* With a star where it is not the file's. */

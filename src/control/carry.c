@@ -104,6 +104,7 @@ static struct server_record *server_new(struct registry *registry,
     for (unsigned i = 0; i < workers; i++)
         list_init(&record->live.desks[i].idle);
     record->pool = pool;
+    record->agent.wish = LOAD_WISH_NONE;
     health_begin(&record->health,
                  addr->family == ADDR_NONE ? HEALTH_UNRESOLVED
                  : registry->has_begun     ? HEALTH_STARTING
@@ -221,6 +222,12 @@ struct listing {
     uint64_t wall;
 };
 
+/* 0 is no cap. */
+static unsigned least_cap(unsigned one, unsigned other)
+{
+    return !one || (other && other < one) ? other : one;
+}
+
 static void list_server(struct listing *listing, const struct server_entry *entry,
                         const struct addr *addr)
 {
@@ -231,6 +238,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     bool is_draining;
     struct server_record *record =
         map_get(&pool->by_key, server_key(entry->name, addr, memory));
+    const struct load_wish *wish;
 
     if (!record) {
         record = server_new(listing->registry, pool, entry->name, addr);
@@ -238,8 +246,9 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     }
     record->entry = entry;
     record->is_listed = true;
+    wish = &record->agent.wish;
     order = order_of(pool, entry->name);
-    is_draining = order && order->is_draining;
+    is_draining = (order && order->is_draining) || load_wish_drains(wish);
     atomic_store_explicit(&record->live.is_leaving, is_draining, memory_order_relaxed);
     if (addr->family == ADDR_NONE)
         return;
@@ -248,7 +257,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
         .addr = *addr,
         .weight = record_weight(record),
         .is_draining = is_draining,
-        .max_in_flight = entry->max_connections,
+        .max_in_flight = least_cap(entry->max_connections, wish->max_connections),
         .tier = entry->tier,
         .is_backup = entry->is_backup,
         .is_remote = locality->is_on && !str_eq(entry->zone, locality->zone),

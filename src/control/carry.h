@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "control/meter.h"
 #include "guard/health.h"
+#include "guard/load_report.h"
 #include "lb/live.h"
 #include "lb/pool.h"
 
@@ -27,14 +28,24 @@ struct circuit_note {
     char words[120];
 };
 
+/* What a server's agent has said. */
+struct agent_record {
+    struct load_wish wish;
+    uint64_t heard_at; /* monotonic ns; 0: never, or too long ago */
+    uint64_t failed;   /* times in a row without an answer that was understood */
+    uint32_t said_length;
+    char said[CHECK_DETAIL_MOST]; /* the last line */
+};
+
 /* What the steward knows of a server beyond what workers see. */
 struct server_record {
     struct server_live live; /* what others point to */
     struct list node;        /* pool_record->servers */
     struct pool_record *pool;
-    str key;                             /* in pool_record->by_key */
-    struct health_state health;          /* the reason in words, too */
-    const struct server_entry *entry;    /* in the current snapshot; NULL: removed */
+    str key;                          /* in pool_record->by_key */
+    struct health_state health;       /* the reason in words, too */
+    const struct server_entry *entry; /* in the current snapshot; NULL: removed */
+    struct agent_record agent;
     struct check_outcome last_check;     /* valid when checked_at != 0 */
     uint64_t checked_at;                 /* wall ns */
     uint64_t changed_at;                 /* wall ns: when it came into its state */

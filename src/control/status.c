@@ -219,6 +219,22 @@ static void add_reason(struct scroll *out, const struct overview *view,
     scroll_close(&reason);
 }
 
+static void add_agent(struct scroll *out, const struct server_record *server)
+{
+    const struct agent_record *agent = &server->agent;
+
+    if (!agent->heard_at && !agent->failed)
+        return;
+    key(out, "agent");
+    scroll_char(out, '{');
+    add_str(out, "said", (str){agent->said, agent->said_length});
+    add_double(out, "share", (double)agent->wish.share / RAMP_FULL);
+    add_bool(out, "draining", load_wish_drains(&agent->wish));
+    add_u64(out, "max_connections", agent->wish.max_connections);
+    add_u64(out, "fails", agent->failed);
+    scroll_char(out, '}');
+}
+
 static void add_server(struct scroll *out, const struct overview *view,
                        const struct server_record *server)
 {
@@ -249,6 +265,7 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_u64(out, "failures", failures);
     add_u64(out, "fails", server->health.failed);
     add_warming(out, view, server);
+    add_agent(out, server);
     add_check(out, view, server);
     if (server->pool->pool->breaker)
         add_breaker(out, view, &server->live.circuit, &server->circuit);

@@ -113,12 +113,24 @@ void wellness_server_fails(struct steward_desk *desk, struct server_live *server
  * end of spilling and of panic is an event. */
 void wellness_weigh(struct steward *steward, struct pool_record *pool);
 
+/* The record's health has changed: workers see it, and it is told. */
+void wellness_publish(struct steward *steward, struct server_record *record);
+
 /* Begins or changes or ends the watching of all servers of a pool. */
 void wellness_watch(struct steward *steward, struct pool_record *pool);
 
 /* dns_changed_fn. */
 void wellness_names_changed(void *owner, str pool, str host, const struct addr *addrs,
                             unsigned count, str why);
+
+/* ---- agents.c ---- */
+
+/* An agent has answered, or has not. */
+void agents_report(struct steward *steward, struct server_record *record,
+                   const struct check_outcome *outcome);
+
+/* Before a set is built: where the pool has no agents any more, their wishes are void. */
+void agents_look(struct steward *steward, struct pool_record *pool);
 
 /* ---- warming.c ---- */
 
@@ -128,7 +140,7 @@ void warming_init(struct warming *warming);
 void warming_look(struct steward *steward, struct server_record *record);
 
 /* Tells workers which part of its weight the server counts for, from all who have a say in
- * it: its slow start. */
+ * it: its slow start and its agent. */
 void wellness_apply(struct steward *steward, struct server_record *record);
 
 /* ---- house.c ---- */

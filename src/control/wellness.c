@@ -55,7 +55,7 @@ void wellness_weigh(struct steward *steward, struct pool_record *pool)
 }
 
 /* Workers see the new state from now on. */
-static void publish_health(struct steward *steward, struct server_record *record)
+void wellness_publish(struct steward *steward, struct server_record *record)
 {
     warming_look(steward, record); /* before anybody can choose it */
     atomic_store_explicit(&record->live.health, record->health.health,
@@ -81,7 +81,7 @@ static void record_outcome(struct steward *steward, struct server_record *record
     if (has_passed)
         record->good_at = record->checked_at;
     if (health_record(&record->health, check, outcome))
-        publish_health(steward, record);
+        wellness_publish(steward, record);
 }
 
 void wellness_report(struct mail *mail)
@@ -93,7 +93,11 @@ void wellness_report(struct mail *mail)
     CHECK_MAGIC(steward, STEWARD_MAGIC);
     if (report->is_farewell)
         record->farewells--;
-    else if (record->entry && record->pool->pool)
+    else if (!record->entry || !record->pool->pool)
+        ; /* removed in the meantime */
+    else if (report->is_agent)
+        agents_report(steward, record, &report->outcome);
+    else
         record_outcome(steward, record, &report->outcome);
     free(report);
 }
@@ -127,7 +131,7 @@ void wellness_watch(struct steward *steward, struct pool_record *pool)
 
         if (pool->pool && record->entry && record->live.addr.family != ADDR_NONE &&
             health_check_changed(&record->health, &pool->pool->check))
-            publish_health(steward, record);
+            wellness_publish(steward, record);
         if (record->is_cold)
             warming_look(steward, record);
         watch_server(steward, record);
@@ -157,7 +161,7 @@ static void failure_arrived(struct mail *mail)
         health_record_connects(&record->health, &record->pool->pool->check, failures,
                                failure->why)) {
         atomic_store_explicit(&record->live.connect_failures, 0, memory_order_relaxed);
-        publish_health(failure->steward, record);
+        wellness_publish(failure->steward, record);
     }
     atomic_fetch_sub_explicit(&failure->server->holds, 1, memory_order_release);
     free(failure);

@@ -29,6 +29,8 @@ static void reason_set(struct health_state *state, str words)
 
 str health_reason(const struct health_state *state)
 {
+    if (state->is_barred && health_is_usable(state->checked))
+        return (str){state->bar_reason, state->bar_length};
     return (str){state->reason, state->reason_length};
 }
 
@@ -85,6 +87,7 @@ static const struct {
     [CHECK_BY_REDIS] = {"Redis", "PING"},
     [CHECK_BY_SMTP] = {"SMTP", "the connect"},
     [CHECK_BY_PROGRAM] = {"", ""},
+    [CHECK_BY_AGENT] = {"an agent's words", "the connect"},
 };
 
 static void add_question(struct text *text, const struct health_check *check)
@@ -219,7 +222,7 @@ static void reason_passed(struct health_state *state, const struct health_check 
 {
     struct text text = reason_begin(state);
 
-    if (state->health != HEALTH_UP) {
+    if (state->checked != HEALTH_UP) {
         text_u64(&text, state->passed);
         text_add(&text, STR(" of "));
         text_u64(&text, check->healthy_after);
@@ -240,18 +243,26 @@ static void reason_passed(struct health_state *state, const struct health_check 
 
 /* --- the machine --- */
 
+/* What counts, from what the checks say and the bar. */
+static bool health_settle(struct health_state *state)
+{
+    enum health before = state->health;
+
+    state->health = state->is_barred && health_is_usable(state->checked) ? HEALTH_DOWN
+                                                                         : state->checked;
+    return state->health != before;
+}
+
 static bool health_become(struct health_state *state, enum health health)
 {
-    bool is_new = state->health != health;
-
-    state->health = health;
-    return is_new;
+    state->checked = health;
+    return health_settle(state);
 }
 
 void health_begin(struct health_state *state, enum health first,
                   const struct health_check *check)
 {
-    *state = (struct health_state){.health = first};
+    *state = (struct health_state){.health = first, .checked = first};
     if (first == HEALTH_UNRESOLVED)
         reason_set(state, STR("its name has no address"));
     else if (!check->is_enabled)
@@ -262,8 +273,9 @@ void health_begin(struct health_state *state, enum health first,
 
 bool health_check_changed(struct health_state *state, const struct health_check *check)
 {
-    if (check->is_enabled || state->health == HEALTH_UNRESOLVED)
+    if (check->is_enabled || state->checked == HEALTH_UNRESOLVED)
         return false;
+    state->is_barred = false; /* without checks there is no agent, either */
     state->passed = state->failed = 0;
     reason_set(state, STR("not checked"));
     return health_become(state, HEALTH_UP);
@@ -277,7 +289,7 @@ static bool record_passed(struct health_state *state, const struct health_check 
     state->failed = 0;
     if (state->passed < UINT32_MAX)
         state->passed++;
-    if (state->health != HEALTH_DOWN || state->passed >= check->healthy_after)
+    if (state->checked != HEALTH_DOWN || state->passed >= check->healthy_after)
         changed = health_become(state, HEALTH_UP);
     reason_passed(state, check, outcome);
     return changed;
@@ -286,7 +298,7 @@ static bool record_passed(struct health_state *state, const struct health_check 
 static bool record_failed(struct health_state *state, const struct health_check *check,
                           const struct check_outcome *outcome)
 {
-    bool is_counted = state->health == HEALTH_UP;
+    bool is_counted = state->checked == HEALTH_UP;
 
     state->passed = 0;
     if (state->failed < UINT32_MAX)
@@ -309,7 +321,7 @@ bool health_record_connects(struct health_state *state, const struct health_chec
 {
     struct text text;
 
-    if (!check->is_enabled || !health_is_usable(state->health) ||
+    if (!check->is_enabled || !health_is_usable(state->checked) ||
         failures < check->unhealthy_after)
         return false;
     state->passed = state->failed = 0;
@@ -319,6 +331,19 @@ bool health_record_connects(struct health_state *state, const struct health_chec
     add_connect_error(&text, error, 0);
     reason_end(state, &text);
     return health_become(state, HEALTH_DOWN);
+}
+
+bool health_bar(struct health_state *state, str reason)
+{
+    struct text text = text_in(state->bar_reason, sizeof state->bar_reason);
+    bool was_told = str_eq((str){state->bar_reason, state->bar_length}, reason);
+    bool is_new;
+
+    state->is_barred = reason.p != NULL;
+    text_add(&text, str_upto(reason, sizeof state->bar_reason));
+    state->bar_length = (uint32_t)text.n;
+    is_new = health_settle(state);
+    return is_new || (state->is_barred && !was_told);
 }
 
 bool health_record_unresolved(struct health_state *state)

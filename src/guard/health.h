@@ -38,10 +38,14 @@ struct check_outcome {
 };
 
 struct health_state {
-    enum health health;
+    enum health health;      /* what counts: down while it is barred */
+    enum health checked;     /* what the checks alone say */
     uint32_t passed, failed; /* checks in a row; one of them is 0 */
     uint32_t reason_length;
     char reason[HEALTH_REASON_MOST];
+    bool is_barred;
+    uint32_t bar_length;
+    char bar_reason[CHECK_DETAIL_MOST];
 };
 
 /*
@@ -69,6 +73,12 @@ bool health_record(struct health_state *state, const struct health_check *check,
  */
 bool health_record_connects(struct health_state *state, const struct health_check *check,
                             uint32_t failures, enum err error);
+
+/*
+ * The server itself says that it is down, whatever checks say (its agent); or no longer
+ * (STR_NONE). True: the state changed, or its reason while it is barred.
+ */
+bool health_bar(struct health_state *state, str reason);
 
 /* Its name has no address (any more). True: changed. */
 bool health_record_unresolved(struct health_state *state);

@@ -266,6 +266,32 @@ static void test_reload_of_the_check(void **state_unused)
     assert_int_equal(state.health, HEALTH_UNRESOLVED);
 }
 
+/* The server itself says no: checks are counted beneath it, and count again after it. */
+static void test_barred(void **state_unused)
+{
+    struct health_state state = state_up();
+
+    assert_true(health_bar(&state, STR("agent: down")));
+    assert_int_equal(state.health, HEALTH_DOWN);
+    assert_reason(&state, "agent: down");
+    assert_false(health_bar(&state, STR("agent: down")));
+    assert_true(health_bar(&state, STR("agent: stopped")));
+    assert_false(health_record(&state, &http, &passed));
+    assert_int_equal(state.health, HEALTH_DOWN);
+    assert_reason(&state, "agent: stopped");
+    assert_true(health_bar(&state, STR_NONE));
+    assert_int_equal(state.health, HEALTH_UP);
+    assert_reason(&state, "connected in 3ms");
+    assert_false(health_bar(&state, STR_NONE));
+
+    assert_true(health_bar(&state, STR("agent: down")));
+    for (int i = 0; i < 3; i++)
+        assert_false(health_record(&state, &http, &refused)); /* it is down already */
+    assert_reason(&state, "3 of 3 checks: connection refused");
+    assert_false(health_bar(&state, STR_NONE));
+    assert_int_equal(state.health, HEALTH_DOWN);
+}
+
 static void test_expected_statuses(void **state_unused)
 {
     struct health_check check = http;
@@ -291,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_connect_failures_in_a_row),
         cmocka_unit_test(test_without_checks_it_is_up),
         cmocka_unit_test(test_reload_of_the_check),
+        cmocka_unit_test(test_barred),
         cmocka_unit_test(test_expected_statuses),
     };
 

@@ -61,7 +61,7 @@ struct check_step {
 };
 
 struct agent_check {
-    uint16_t port; /* 0: there is no agent */
+    uint32_t port; /* 0: there is no agent */
     uint32_t interval, timeout;
     str send; /* once connected; mostly nothing */
 };

@@ -33,7 +33,7 @@ struct prober {
     mail_fn *report;
     void *owner;
     struct map by_question;   /* question->key -> struct watched */
-    struct map by_server;     /* server_live's address -> struct listening */
+    struct map by_role;       /* struct role -> struct listening */
     struct list all;          /* struct watched, in an order that no address decides */
     struct list line;         /* those whose time has come */
     struct list program_line; /* the same, of checks that are programs */
@@ -54,11 +54,17 @@ struct watched {
     struct list in_line;
 };
 
+/* What of a server is asked: itself, or its agent. */
+struct role {
+    struct server_live *server;
+    uintptr_t is_agent; /* as wide as the pointer: a key has no holes */
+};
+
 /* A server that waits for the outcomes of a question. */
 struct listening {
     struct list node; /* watched->listeners */
     struct watched *watched;
-    struct server_live *server; /* the map's key */
+    struct role role; /* the map's key */
 };
 
 /* Mail to the prober. */
@@ -68,11 +74,12 @@ struct order {
     enum { ORDER_WATCH, ORDER_FORGET, ORDER_STOP } kind;
     struct server_live *server;
     struct probe_question *question; /* with ORDER_WATCH */
+    struct probe_question *agent;    /* the same; NULL: it has none */
 };
 
-static str key_of(struct server_live *const *server)
+static str key_of(const struct role *role)
 {
-    return (str){(const char *)server, sizeof *server};
+    return (str){(const char *)role, sizeof *role};
 }
 
 static uint64_t in_ms(const struct prober *prober, uint64_t ms)
@@ -82,7 +89,8 @@ static uint64_t in_ms(const struct prober *prober, uint64_t ms)
 
 /* ---- reports ---- */
 
-static void send_report(struct prober *prober, struct server_live *server,
+/* outcome NULL: the farewell. */
+static void send_report(struct prober *prober, const struct role *role,
                         const struct check_outcome *outcome)
 {
     struct probe_report *report = calloc(1, sizeof *report);
@@ -90,7 +98,8 @@ static void send_report(struct prober *prober, struct server_live *server,
     CHECK(report != NULL);
     report->mail.open = prober->report;
     report->owner = prober->owner;
-    report->server = server;
+    report->server = role->server;
+    report->is_agent = role->is_agent;
     report->is_farewell = outcome == NULL;
     if (outcome)
         report->outcome = *outcome;
@@ -142,7 +151,7 @@ static void check_finished(struct probe *probe, const struct check_outcome *outc
     list_each(node, &watched->listeners) {
         struct listening *listening = list_entry(node, struct listening, node);
 
-        send_report(prober, listening->server, outcome);
+        send_report(prober, &listening->role, outcome);
     }
     set_next(watched,
              probe->begun +
@@ -240,10 +249,10 @@ static void leave(struct listening *listening)
         watched_free(watched);
 }
 
-static void take_question(struct prober *prober, struct server_live *server,
+static void take_question(struct prober *prober, struct role role,
                           struct probe_question *question)
 {
-    struct listening *listening = map_get(&prober->by_server, key_of(&server));
+    struct listening *listening = map_get(&prober->by_role, key_of(&role));
 
     if (listening && probe_question_eq(listening->watched->probe.question, question)) {
         probe_question_free(question);
@@ -254,23 +263,42 @@ static void take_question(struct prober *prober, struct server_live *server,
     } else {
         listening = calloc(1, sizeof *listening);
         CHECK(listening != NULL);
-        listening->server = server;
+        listening->role = role;
         list_init(&listening->node);
-        map_put(&prober->by_server, key_of(&listening->server), listening);
+        map_put(&prober->by_role, key_of(&listening->role), listening);
     }
     listening->watched = watched_of(prober, question);
     list_add(&listening->watched->listeners, &listening->node);
     join_line(listening->watched); /* who is new hears at once */
 }
 
-static void forget(struct prober *prober, struct server_live *server)
+static void end_role(struct prober *prober, struct role role)
 {
-    struct listening *listening = map_remove(&prober->by_server, key_of(&server));
+    struct listening *listening = map_remove(&prober->by_role, key_of(&role));
 
     if (listening)
         leave(listening);
     free(listening);
-    send_report(prober, server, NULL);
+}
+
+static void watch(struct prober *prober, struct order *order)
+{
+    struct role role = {order->server, false}, agent = {order->server, true};
+
+    take_question(prober, role, order->question);
+    if (order->agent)
+        take_question(prober, agent, order->agent);
+    else
+        end_role(prober, agent);
+}
+
+static void forget(struct prober *prober, struct server_live *server)
+{
+    struct role role = {server, false}, agent = {server, true};
+
+    end_role(prober, role);
+    end_role(prober, agent);
+    send_report(prober, &role, NULL);
 }
 
 static void open_order(struct mail *mail)
@@ -280,8 +308,9 @@ static void open_order(struct mail *mail)
 
     if (prober->is_stopping) {
         probe_question_free(order->question);
+        probe_question_free(order->agent);
     } else if (order->kind == ORDER_WATCH) {
-        take_question(prober, order->server, order->question);
+        watch(prober, order);
     } else if (order->kind == ORDER_FORGET) {
         forget(prober, order->server);
     } else {
@@ -302,12 +331,35 @@ static void post_order(struct prober *prober, const struct order *order)
     mailbox_post(&prober->engine.loop.mailbox, &posted->mail);
 }
 
+/* The agent is asked like a check that has a rhythm of its own and no thresholds. */
+static struct probe_question *agent_question(const struct probe_target *target)
+{
+    const struct agent_check *agent = &target->check.agent;
+    struct probe_target asked = {
+        .server = target->server,
+        .check = {.is_enabled = true,
+                  .kind = CHECK_BY_AGENT,
+                  .port = agent->port,
+                  .interval = agent->interval,
+                  .timeout = agent->timeout,
+                  .unhealthy_after = 1,
+                  .healthy_after = 1,
+                  .jitter = target->check.jitter,
+                  .agent = *agent},
+    };
+
+    return agent->port && target->server->addr.family != ADDR_UNIX
+               ? probe_question_new(&asked)
+               : NULL;
+}
+
 void prober_watch(struct prober *prober, const struct probe_target *target)
 {
     CHECK(target->check.is_enabled);
     post_order(prober, &(struct order){.kind = ORDER_WATCH,
                                        .server = target->server,
-                                       .question = probe_question_new(target)});
+                                       .question = probe_question_new(target),
+                                       .agent = agent_question(target)});
 }
 
 void prober_forget(struct prober *prober, struct server_live *server)
@@ -344,7 +396,7 @@ enum err prober_new(struct prober **out, struct mailbox *home, mail_fn *report,
         prober->at_once = AT_ONCE_LEAST;
     sys_random(seed, sizeof seed);
     map_init(&prober->by_question, seed);
-    map_init(&prober->by_server, seed);
+    map_init(&prober->by_role, seed);
     timer_init(&prober->tick, tick_came);
     list_init(&prober->all);
     list_init(&prober->line);
@@ -388,7 +440,7 @@ void prober_stop(struct prober *prober)
     }
     program_list_close(&prober->programs);
     map_close(&prober->by_question);
-    map_close(&prober->by_server);
+    map_close(&prober->by_role);
     timer_remove(&loop->timers, &prober->tick);
     deferred_cancel(&prober->serve_line);
     engine_close(&prober->engine);

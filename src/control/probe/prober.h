@@ -13,7 +13,7 @@
 #include "lb/live.h"
 #include "lb/model.h"
 
-/* One server to watch. Strings and lists in `check` are copied by prober_watch. */
+/* One server to watch, with its agent where check.agent says one. Strings and lists in `check` are copied by prober_watch. */
 struct probe_target {
     struct server_live *server; /* identity; held by the caller until the farewell */
     struct health_check check;
@@ -26,6 +26,7 @@ struct probe_report {
     void *owner;      /* as given to prober_init */
     struct server_live *server;
     struct check_outcome outcome;
+    bool is_agent;    /* of its agent: with CHECK_PASSED, what it said is the detail */
     bool is_farewell; /* the target was forgotten: no report of it comes after this one */
 };
 

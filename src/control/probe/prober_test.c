@@ -223,6 +223,47 @@ static void test_shared(void **state)
     test_server_close(&server);
 }
 
+/* A server and its agent are asked side by side, and forgotten with one farewell. */
+static void test_agent(void **state)
+{
+    static struct test_server server, agent;
+    const struct probe_report *report;
+    struct probe_target target;
+    char asked[16] = "";
+    int fd;
+
+    test_server_open(&server);
+    test_server_open(&agent);
+    target = target_of(&server, false);
+    target.check.interval = 3600 * 1000;
+    target.check.agent = (struct agent_check){.port = agent.live.addr.port,
+                                              .interval = 3600 * 1000,
+                                              .timeout = 2000,
+                                              .send = STR("load?\n")};
+    assert_int_equal(prober_start(prober), ERR_OK);
+    prober_watch(prober, &target);
+    expect(&server, CHECK_PASSED);
+    fd = test_server_accept(&agent, 5000);
+    assert_int_equal(recv(fd, asked, 6, MSG_WAITALL), 6);
+    assert_string_equal(asked, "load?\n");
+    test_say(fd, "up 50%\n", 7);
+    assert_non_null(report = next_report(5000));
+    assert_true(report->is_agent && report->outcome.result == CHECK_PASSED);
+    assert_ptr_equal(report->server, &server.live);
+    assert_memory_equal(report->outcome.detail, "up 50%", 6);
+    close(fd);
+    target.check.agent.port = 0; /* given up, and then taken back */
+    prober_watch(prober, &target);
+    target.check.agent.port = agent.live.addr.port;
+    prober_watch(prober, &target);
+    fd = test_server_accept(&agent, 5000);
+    prober_forget(prober, &server.live);
+    expect_farewell(&server);
+    close(fd);
+    test_server_close(&server);
+    test_server_close(&agent);
+}
+
 /* After a first failure the next check comes soon. */
 static void test_fast_interval(void **state)
 {
@@ -443,6 +484,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_outstanding, begin, end),
         cmocka_unit_test_setup_teardown(test_equal_and_changed_questions, begin, end),
         cmocka_unit_test_setup_teardown(test_shared, begin, end),
+        cmocka_unit_test_setup_teardown(test_agent, begin, end),
         cmocka_unit_test_setup_teardown(test_fast_interval, begin, end),
         cmocka_unit_test_setup_teardown(test_a_tick_is_bounded, begin, end),
         cmocka_unit_test_setup_teardown(test_forgotten_while_asked, begin, end),

@@ -133,7 +133,7 @@ static void make_request(struct probe_question *question, enum proxy_protocol pr
 {
     const struct check_request *asked = &question->check.request;
     size_t room = PROXY_HEADER_MOST + REQUEST_FRAME + asked->method.n + asked->path.n +
-                  asked->host.n;
+                  asked->host.n + question->check.agent.send.n;
     struct text request;
     char *memory;
 
@@ -158,6 +158,7 @@ static const struct probe_kind *const kinds[CHECK_KIND_COUNT] = {
     [CHECK_BY_SCRIPT] = &probe_script, [CHECK_BY_POSTGRES] = &probe_postgres,
     [CHECK_BY_MYSQL] = &probe_mysql,   [CHECK_BY_REDIS] = &probe_redis,
     [CHECK_BY_SMTP] = &probe_smtp,     [CHECK_BY_PROGRAM] = &probe_program,
+    [CHECK_BY_AGENT] = &probe_agent,
 };
 
 struct probe_question *probe_question_new(const struct probe_target *target)
@@ -173,6 +174,7 @@ struct probe_question *probe_question_new(const struct probe_target *target)
     keep_request(&question->arena, &check->request);
     keep_expect(&question->arena, &check->expect);
     keep_steps(&question->arena, check);
+    keep(&question->arena, &check->agent.send);
     check->program = keep_words(&question->arena, check->program, check->program_count);
     question->kind = kinds[check->kind];
     question->addr = target->server->addr;

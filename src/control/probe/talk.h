@@ -40,7 +40,7 @@ static inline bool talk_decide(struct talk *talk, enum check_result result)
     return true;
 }
 
-extern const struct probe_kind probe_script, probe_postgres, probe_mysql, probe_redis,
-    probe_smtp;
+extern const struct probe_kind probe_agent, probe_script, probe_postgres, probe_mysql,
+    probe_redis, probe_smtp;
 
 #endif

@@ -135,6 +135,16 @@ static const struct greeting_case cases[] = {
     {CHECK_BY_MYSQL, STR("\x4a\0\0\0\n"), CHECK_CLOSED, "", ""},
 };
 
+/* One line, with an end or without one. */
+static const struct greeting_case agent_cases[] = {
+    {CHECK_BY_AGENT, STR("up 75%\n"), CHECK_PASSED, "up 75%", ""},
+    {CHECK_BY_AGENT, STR("drain # \x1b[31m now\r\nmore"), CHECK_PASSED,
+     "drain # [31m now", ""},
+    {CHECK_BY_AGENT, STR("maxconn:5"), CHECK_PASSED, "maxconn:5", ""},
+    {CHECK_BY_AGENT, STR("\n"), CHECK_PASSED, "", ""},
+    {CHECK_BY_AGENT, STR(""), CHECK_CLOSED, "", ""},
+};
+
 static const struct health_check usual = {
     .is_enabled = true, .interval = 5000, .timeout = 5000};
 
@@ -160,6 +170,17 @@ static void test_greetings(void **state)
         for (size_t cut = 0; cut < (cases[i].says.n ? cases[i].says.n : 1); cut++) {
             answered(&cases[i], cut);
             if (outcome.result != cases[i].result || !was_told(cases[i].told))
+                fail_msg("case %u cut at %zu: %d, '%.*s'", i, cut, outcome.result,
+                         (int)outcome.detail_length, outcome.detail);
+        }
+}
+
+static void test_agents(void **state)
+{
+    for (unsigned i = 0; i < array_len(agent_cases); i++)
+        for (size_t cut = 0; cut < agent_cases[i].says.n; cut++) {
+            answered(&agent_cases[i], cut);
+            if (outcome.result != agent_cases[i].result || !was_told(agent_cases[i].told))
                 fail_msg("case %u cut at %zu: %d, '%.*s'", i, cut, outcome.result,
                          (int)outcome.detail_length, outcome.detail);
         }
@@ -369,10 +390,10 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_greetings),     cmocka_unit_test(test_farewells),
-        cmocka_unit_test(test_what_is_asked), cmocka_unit_test(test_mysql_handshake),
-        cmocka_unit_test(test_scripts),       cmocka_unit_test(test_floods),
-        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_greetings),       cmocka_unit_test(test_farewells),
+        cmocka_unit_test(test_agents),          cmocka_unit_test(test_what_is_asked),
+        cmocka_unit_test(test_mysql_handshake), cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_floods),          cmocka_unit_test(test_garbage),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -255,6 +255,38 @@ const struct conf_choice check_kind_choices[] = {{"postgres", CHECK_BY_POSTGRES}
 
 static const struct conf_choice tcp_choices[] = {{"true", 0}, {NULL, 0}};
 
+/* ---- agents ---- */
+
+static const struct conf_row agent_rows[] = {
+    {.name = "port",
+     .type = CONF_COUNT,
+     .flags = CONF_REQUIRED,
+     CONF_AT(struct agent_check, port),
+     .min = 1,
+     .max = 65535,
+     .doc = "Where it listens, at the server's address."},
+    {.name = "interval",
+     .type = CONF_DURATION,
+     CONF_AT(struct agent_check, interval),
+     .fallback = "5s",
+     .min = 10,
+     .max = 24 * (uint64_t)HOUR,
+     .doc = "From one question to the next."},
+    {.name = "timeout",
+     .type = CONF_DURATION,
+     CONF_AT(struct agent_check, timeout),
+     .fallback = "2s",
+     .min = 1,
+     .max = HOUR,
+     .doc = "For the whole answer."},
+    {.name = "send",
+     .type = CONF_OWN,
+     CONF_AT(struct agent_check, send),
+     .form = &text_form,
+     .doc = "Sent as soon as the connection stands."},
+    {.name = NULL},
+};
+
 /* ---- all of it ---- */
 
 const struct conf_row active_rows[] = {
@@ -394,6 +426,14 @@ const struct conf_row active_rows[] = {
      .max = 100,
      .doc = "How much of the interval is left to chance, so that checks do not march in "
             "step."},
+    {.name = "agent",
+     .type = CONF_SECTION,
+     .flags = CONF_OPTIONAL,
+     CONF_AT(struct health_check, agent),
+     .rows = agent_rows,
+     .word_offset = CONF_NO_FIELD,
+     .doc = "Beside the server, a small program that says how much it can take: 75%, "
+            "drain, maxconn:50, down, up."},
     {.name = NULL},
 };
 
