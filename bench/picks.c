@@ -3,7 +3,7 @@
  * pick, the best of five rounds, among servers with weights 1 to 4 and 0 to 3 requests in
  * flight, of which the balancers that learn have learnt something. Keys are drawn before.
  * The picks are those of one function, so that callgrind can count its instructions
- * (--toggle-collect=picks_run). Without arguments it lists the balancers.
+ * (--toggle-collect=picks_run*). Without arguments it lists the balancers.
  */
 #include "lb/pool.h"
 
