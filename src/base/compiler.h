@@ -40,6 +40,13 @@ static inline unsigned vector_mask(__attribute__((vector_size(16))) unsigned cha
 #define VECTOR_MASK(v) vector_mask((__attribute__((vector_size(16))) unsigned char)(v))
 #endif
 
+/* Between two looks at a word that another thread is about to change. */
+#if defined(__x86_64__)
+#define CPU_RELAX() __builtin_ia32_pause()
+#else
+#define CPU_RELAX() ((void)0)
+#endif
+
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

@@ -38,6 +38,7 @@ enum conf_flag {
     CONF_INLINE = 1 << 3,   /* the section's settings may stand directly in its parent */
     CONF_SHORT = 1 << 4,    /* a short form: rewritten before rows are read */
     CONF_OPTIONAL = 1 << 6, /* a section that is not there unless it is written */
+    CONF_SECRET = 1 << 7,   /* never printed */
     CONF_DEFAULTS = 1 << 5, /* starts from the section of that name in `defaults` */
 };
 

@@ -98,6 +98,7 @@ static struct server_record *server_new(struct registry *registry,
     record->live.pool_name = pool->live.name;
     record->live.addr = *addr;
     record->live.addr_text = copy_str(addr_print(addr, printed, sizeof printed));
+    record->live.id = server_identity(record->live.name, record->live.addr_text);
     record->live.log_words = server_words(&record->live);
     record->live.shards = new_zeroed(workers * sizeof(struct server_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct server_desk));

@@ -312,6 +312,15 @@ void metrics_write_pools(const struct overview *view, struct scroll *out)
     write_pool_counter(view, out, "weir_pool_no_server_total",
                        "Requests for which no server could be chosen.",
                        offsetof(struct pool_shard, no_server));
+    write_pool_counter(view, out, "weir_sticky_hits_total",
+                       "Answers to clients that were kept at their server.",
+                       offsetof(struct pool_shard, sticky_hits));
+    write_pool_counter(view, out, "weir_sticky_misses_total",
+                       "Answers to clients that were not known, or no more.",
+                       offsetof(struct pool_shard, sticky_misses));
+    write_pool_counter(view, out, "weir_sticky_rebalanced_total",
+                       "Answers to clients whose server could not take them.",
+                       offsetof(struct pool_shard, sticky_rebalanced));
     write_pool_gauges(view, out);
     write_pool_states(view, out);
     if (!metrics_has_servers(view))

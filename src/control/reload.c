@@ -233,6 +233,7 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     reload_all_members(steward);
     steward->registry.has_begun = true;
     apply_settings(steward, old, snapshot);
+    sticky_keys_attach(&steward->sticky_keys, &steward->events, snapshot);
     publish_snapshot(steward, generation, ports.items, ports.count);
     if (steward->options.accepted)
         steward->options.accepted(steward->options.owner, snapshot);

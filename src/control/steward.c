@@ -70,6 +70,7 @@ static void housekeeping(struct timer *timer)
 
     drain_look(steward);
     steward_sweep(steward);
+    sticky_keys_look(&steward->sticky_keys, &steward->events, steward->current);
     if (steward->housekept++ % SAMPLE_EVERY == 0)
         house_sample(steward);
     set_timer(steward, timer, HOUSEKEEPING_MS);

@@ -11,6 +11,7 @@
 #include "control/discovery/dns.h"
 #include "control/probe/prober.h"
 #include "control/steward.h"
+#include "control/sticky_keys.h"
 #include "io/event_log.h"
 #include "proxy/access_log.h"
 #include "proxy/worker.h"
@@ -71,6 +72,7 @@ struct steward {
     struct warming warming;
     unsigned housekept; /* how often */
     struct reload_account reloads;
+    struct sticky_keys sticky_keys;
     uint64_t started; /* wall ns */
 };
 

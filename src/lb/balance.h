@@ -57,6 +57,8 @@ struct ask {
     bool ignore_health;            /* when_all_down: open */
     bool no_probes;                /* nor servers whose breaker is not closed */
     const struct breaker *breaker; /* of the pool's servers; NULL: none */
+    bool is_wish_all;              /* that one or nobody */
+    const struct server *wish;     /* where the client was before; NULL: all the same */
     unsigned tried_count;
     const struct server_live *tried[TRIED_MOST]; /* do not choose them again */
 };
@@ -130,28 +132,43 @@ static inline bool ask_allows_circuit(const struct ask *ask, const struct server
            CIRCUIT_CLOSED;
 }
 
-/* Is it one of those who serve now? Health, breaker, drain, weight 0. */
-static inline bool ask_counts(const struct ask *ask, const struct server *server)
+/* Is it well enough to serve? Health, breaker. */
+static inline bool ask_counts_known(const struct ask *ask, const struct server *server)
 {
-    if (!server_weight(server, true))
-        return false;
     if (!ask->ignore_health && !health_is_usable((enum health)atomic_load_explicit(
                                    &server->live->health, memory_order_relaxed)))
         return false;
     return !ask->breaker || ask_allows_circuit(ask, server);
 }
 
-/* May this server be given one more request now? It serves, is not full, not tried. */
-static inline bool ask_allows(const struct ask *ask, const struct server *server)
+/* Is it one of those who serve now? Health, breaker, drain, weight 0. */
+static inline bool ask_counts(const struct ask *ask, const struct server *server)
 {
-    if (!ask_counts(ask, server))
-        return false;
+    return server_weight(server, true) && ask_counts_known(ask, server);
+}
+
+/* Is it neither full nor tried? */
+static inline bool ask_has_place(const struct ask *ask, const struct server *server)
+{
     if (server->max_in_flight && server_load(server) >= server->max_in_flight)
         return false;
     for (unsigned i = 0; i < ask->tried_count; i++)
         if (ask->tried[i] == server->live)
             return false;
     return true;
+}
+
+/* May this server be given one more request now? It serves, is not full, not tried. */
+static inline bool ask_allows(const struct ask *ask, const struct server *server)
+{
+    return ask_counts(ask, server) && ask_has_place(ask, server);
+}
+
+/* The same for a client that it knows: one that is draining or has weight 0 still serves
+ * its own. */
+static inline bool ask_allows_known(const struct ask *ask, const struct server *server)
+{
+    return ask_counts_known(ask, server) && ask_has_place(ask, server);
 }
 
 /*

@@ -4,6 +4,15 @@
  */
 #include "lb/live.h"
 
+#include "base/hash.h"
+
+uint64_t server_identity(str name, str addr_text)
+{
+    uint64_t id = hash_fast(addr_text, hash_fast(name, 0x736572766572));
+
+    return id ? id : 1;
+}
+
 const char *health_text(enum health health)
 {
     static const char *const texts[HEALTH_COUNT] = {

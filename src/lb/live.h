@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 struct endpoint_set; /* lb/pool.h */
+struct sticky_table; /* lb/sticky_table.h */
 
 enum health {
     HEALTH_UNKNOWN, /* usable: weir has just begun, the first check decides */
@@ -101,15 +102,21 @@ struct server_live {
     struct server_desk *desks;          /* [worker] */
     str pool_name, name;                /* copies of its own */
     str addr_text;                      /* addr, printed once */
+    uint64_t id;                        /* server_identity of both, never 0 */
     str log_words;                      /* its part of each line, see proxy/access_log */
     struct addr addr;
 };
+
+/* What a server is known by outside of this process: the same name and address are the
+ * same number everywhere. */
+uint64_t server_identity(str name, str addr_text);
 
 struct pool_shard {
     CACHE_ALIGNED uint64_t requests;
     uint64_t retries;
     uint64_t no_server;    /* refused because nobody was usable */
     uint64_t breaker_open; /* refused because of the servers' breakers */
+    uint64_t sticky_hits, sticky_misses, sticky_rebalanced; /* answers */
 };
 
 /* A worker's own place at a pool. */
@@ -123,8 +130,9 @@ struct pool_live {
     _Atomic(unsigned) holds;                   /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
-    struct pool_shard *shards; /* [worker] */
-    struct pool_desk *desks;   /* [worker] */
+    struct pool_shard *shards;   /* [worker] */
+    struct pool_desk *desks;     /* [worker] */
+    struct sticky_table *sticky; /* NULL: no snapshot has needed one yet */
     unsigned worker_count;
 };
 

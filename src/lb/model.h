@@ -21,8 +21,9 @@ struct listener_live;
 struct match;     /* lb/match.h */
 struct pool_live; /* lb/live.h */
 struct route_live;
-struct router;   /* lb/router.h */
-struct template; /* lb/template.h */
+struct router;    /* lb/router.h */
+struct seal_ring; /* net/seal.h */
+struct template;  /* lb/template.h */
 
 enum { DURATION_NONE = 0 }; /* no deadline: only where the configuration says `off` */
 
@@ -192,6 +193,30 @@ struct locality {
     str zone;          /* our own */
 };
 
+enum sticky_by { STICKY_COOKIE, STICKY_IP, STICKY_SESSION_ID };
+enum sticky_on_down { ON_DOWN_REBALANCE, ON_DOWN_FAIL };
+enum same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
+
+/* How a pool keeps its clients where they were. */
+struct sticky {
+    enum sticky_by by;
+    enum sticky_on_down on_down;
+    uint32_t idle, absolute; /* 0: for ever */
+    /* by cookie: what is set */
+    str name, path;
+    enum same_site same_site;
+    bool http_only, secure;
+    const str *keys; /* secrets, the first one seals; none: keys of our own */
+    unsigned key_count;
+    uint64_t pool_id;
+    const struct seal_ring *ring; /* net/seal; made of them */
+    /* by ip */
+    uint32_t prefix_ip4, prefix_ip6;
+    /* by session_id: where it stands; empty: not there */
+    str cookie, header, query;
+    uint32_t entries; /* of the table */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -220,6 +245,7 @@ struct pool {
     struct locality locality;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;
+    struct sticky *sticky;         /* NULL: clients go where they may */
     struct retries retries;        /* the budget is the pool's */
     struct timeouts timeouts;      /* connect, for tcp */
     const struct breaker *breaker; /* of each server; NULL: none */

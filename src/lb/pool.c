@@ -76,6 +76,36 @@ static void tier_build(struct endpoint_set *set, struct arena *arena, struct tie
         set->scratch_size += round_up(balancer->scratch_size(tier));
 }
 
+static int compare_known(const void *a, const void *b)
+{
+    uint64_t x = ((const struct known_server *)a)->id;
+    uint64_t y = ((const struct known_server *)b)->id;
+
+    return (x > y) - (x < y);
+}
+
+static const struct known_server *know_servers(struct arena *arena,
+                                               const struct server *servers,
+                                               unsigned count)
+{
+    struct known_server *known = ARENA_ARRAY(arena, struct known_server, count);
+
+    for (unsigned i = 0; i < count; i++)
+        known[i] = (struct known_server){servers[i].live->id, i};
+    qsort(known, count, sizeof *known, compare_known);
+    return known;
+}
+
+const struct server *endpoint_set_find(const struct endpoint_set *set, uint64_t id)
+{
+    const struct known_server sought = {id, 0}, *found;
+
+    if (!set->known || !set->count)
+        return NULL;
+    found = bsearch(&sought, set->known, set->count, sizeof *set->known, compare_known);
+    return found ? &set->servers[found->at] : NULL;
+}
+
 struct endpoint_set *endpoint_set_new(const struct pool *pool,
                                       const struct member *members, unsigned count)
 {
@@ -94,6 +124,8 @@ struct endpoint_set *endpoint_set_new(const struct pool *pool,
         .when_all_down = pool->when_all_down,
         .tiers = {.settings = pool->tiers, .spill_at = pool->locality.spill_at},
     };
+    if (pool->sticky)
+        set->known = know_servers(&arena, servers, count);
     tiers_cut(&set->tiers, &arena, servers, count);
     for (unsigned i = 0; i < set->tiers.count; i++)
         tier_build(set, &arena, &set->tiers.items[i]);
@@ -151,6 +183,17 @@ static const struct server *pick_by_tiers(const struct endpoint_set *set, struct
     return server;
 }
 
+static const struct server *pick_by_wish(const struct endpoint_set *set, struct ask *ask)
+{
+    if (unlikely(ask->wish != NULL)) {
+        if (ask_allows_known(ask, ask->wish))
+            return ask->wish;
+        if (ask->is_wish_all)
+            return NULL;
+    }
+    return pick_by_tiers(set, ask);
+}
+
 static bool is_all_down(const struct endpoint_set *set)
 {
     for (unsigned i = 0; i < set->count; i++) {
@@ -169,11 +212,11 @@ const struct server *pool_pick(const struct endpoint_set *set, struct ask *ask)
     const struct server *server;
 
     ask->ignore_health = false;
-    server = pick_by_tiers(set, ask);
+    server = pick_by_wish(set, ask);
     if (server || set->when_all_down != ALL_DOWN_OPEN || !is_all_down(set))
         return server;
     ask->ignore_health = true;
-    return pick_by_tiers(set, ask);
+    return pick_by_wish(set, ask);
 }
 
 const struct server *pool_take(const struct endpoint_set *set, struct ask *ask)

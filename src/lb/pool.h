@@ -11,6 +11,12 @@
 #include "lb/model.h"
 #include "lb/tier.h"
 
+/* A server's number in the set, by what it is known by. */
+struct known_server {
+    uint64_t id;
+    unsigned at;
+};
+
 struct endpoint_set {
     struct arena arena; /* all of the set, itself too */
     const struct balancer *balancer;
@@ -19,6 +25,7 @@ struct endpoint_set {
     unsigned count;
     struct tiers tiers;
     size_t scratch_size;
+    const struct known_server *known; /* by id; NULL: the pool is not sticky */
     enum when_all_down when_all_down;
 };
 
@@ -50,6 +57,10 @@ const struct server *pool_pick(const struct endpoint_set *set, struct ask *ask);
  * place under a server's cap in between, the choice is made again. Undo with server_give.
  */
 const struct server *pool_take(const struct endpoint_set *set, struct ask *ask);
+
+/* The member of that server_live->id; NULL: there is none, or the pool was not sticky when
+ * the set was built. */
+const struct server *endpoint_set_find(const struct endpoint_set *set, uint64_t id);
 
 /* One more in flight, unless its cap is reached; any thread. Give back exactly once. */
 MUST_CHECK bool server_take(const struct server *server);

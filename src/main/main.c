@@ -71,6 +71,8 @@ static const struct option_row proxy_options[] = {
     {"--to", NULL, OPTION_VALUES, "ADDRESS[=WEIGHT]", "a server; once for each"},
     {"--balance", NULL, OPTION_VALUE, "HOW",
      "weighted_round_robin (the default), least_connections, ip_hash, ..."},
+    {"--sticky", NULL, OPTION_VALUE, "BY",
+     "keep clients at their server, known by: cookie, ip"},
     {"--health", NULL, OPTION_VALUE, "PATH",
      "check by GET of this path; without it by connecting"},
     {"--print-config", NULL, OPTION_FLAG, NULL,

@@ -131,6 +131,11 @@ static void write_pool(const struct plan *plan, struct scroll *out)
     scroll_add(out, STR("\n    servers:\n"));
     for (unsigned i = 0; i < plan->server_count; i++)
         write_server(out, plan->names ? plan->names[i] : NULL, plan->servers[i]);
+    if (plan->sticky.p) {
+        scroll_add(out, STR("    sticky: "));
+        add_word(out, plan->sticky);
+        scroll_char(out, '\n');
+    }
     write_health(plan, out);
 }
 

@@ -15,6 +15,7 @@ struct plan {
     const char *const *names; /* of the servers; NULL: their addresses */
     unsigned server_count;
     str balance;      /* STR_NONE: the default */
+    str sticky;       /* what clients are known by; STR_NONE: they are not */
     str health;       /* the path to ask for; STR_NONE: the default */
     str check;        /* more settings of the active check, as YAML; may be STR_NONE */
     str admin_socket; /* STR_NONE: the default; given: no admin address either */

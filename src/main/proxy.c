@@ -99,6 +99,7 @@ int proxy_verb(const struct given *given)
     plan.listen_count = collect(given, "--listen", words);
     plan.server_count = collect(given, "--to", servers);
     plan.balance = option_value(given, "--balance");
+    plan.sticky = option_value(given, "--sticky");
     plan.health = option_value(given, "--health");
     if (plan.listen_count == 0)
         status = usage_error(given->verb, "where to listen? give --listen ADDRESS");

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "proxy/line_pen.h"
+#include "proxy/stick.h"
 
 /* The most that is kept of texts of others, in bytes. */
 struct cut {
@@ -305,6 +306,13 @@ static char *add_reused(char *p, const struct exchange *x)
     return pen_text(p, ",\"upstream_reused\":false");
 }
 
+static char *add_sticky(char *p, enum stick_says says)
+{
+    if (says == STICK_NOTHING)
+        return p;
+    return ADD_PLAIN(p, "sticky", str_of(stick_text(says)));
+}
+
 static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
                       uint64_t now)
 {
@@ -322,6 +330,8 @@ static char *add_json(char *p, const struct exchange *x, const struct seen *seen
     p = add_times(p, x, now);
     if (x->tries > 1)
         p = ADD_U64(p, "retries", x->tries - 1);
+    if (x->stick)
+        p = add_sticky(p, x->stick->says);
     p = ADD_U64(p, "conn_requests", x->session->requests);
     if (seen->server)
         p = add_reused(p, x);

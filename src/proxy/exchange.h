@@ -15,6 +15,7 @@
 
 struct server_outcome; /* proxy/outcome.h */
 struct relay;
+struct stick; /* proxy/stick.h */
 
 enum step {
     STEP_ROUTE,
@@ -110,6 +111,7 @@ struct exchange {
     breaker_permit route_permit; /* of the route's breaker; 0: none, or judged */
     str reply;                   /* body of an answer of ours */
     struct relay *relay;
+    struct stick *stick; /* NULL: the pool is not sticky, or none was chosen */
     struct deferred again; /* a pump's turn was over */
     uint64_t began, first_byte;
     uint64_t sent_before; /* bytes that went to the client before this exchange */

@@ -15,6 +15,7 @@
 #include "proxy/learn.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
+#include "proxy/stick.h"
 #include "proxy/tunnel.h"
 
 static struct server_shard *server_shard(const struct exchange *x)
@@ -177,6 +178,8 @@ static struct server_live *pick(struct exchange *x, bool tried_too)
         ask_add_tried(&ask, x->tried[i]);
     if (x->pool->key)
         ask_by_key(x, &ask);
+    if (x->pool->sticky)
+        stick_wish(x, desk->set, &ask);
     return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
                          &x->attempt.retry_of);
 }
@@ -196,7 +199,10 @@ static enum flow nobody(struct exchange *x)
     }
     counter_add(&shard->no_server, 1);
     return reply_error(x, 503, CAUSE_NO_SERVER,
-                       "no server can take this request at the moment");
+                       x->stick && x->stick->is_wish_all
+                           ? "the server of this session cannot take this request at "
+                             "the moment"
+                           : "no server can take this request at the moment");
 }
 
 /* ---- the route's breaker ---- */
@@ -578,6 +584,8 @@ static enum flow take_head(struct exchange *x)
             learn_answer(x);
             attempt_outcome(x, &(struct server_outcome){BREAKER_GOOD, status, NULL});
             exchange_tell_route(x, &(struct server_outcome){BREAKER_GOOD, status, NULL});
+            if (x->stick)
+                stick_answer(x);
             return tunnel_begin(x);
         }
         return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);

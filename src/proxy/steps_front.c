@@ -11,6 +11,7 @@
 #include "proxy/facts.h"
 #include "proxy/outcome.h"
 #include "proxy/reply.h"
+#include "proxy/stick.h"
 
 /* ---- route ---- */
 
@@ -167,6 +168,8 @@ enum flow step_response(struct exchange *x)
         exchange_tell_route(x, &outcome);
     }
     x->response.field_room += EXTRA_FIELDS * !(x->flags & EXCHANGE_OWN_REPLY);
+    if (x->stick && !(x->flags & EXCHANGE_OWN_REPLY))
+        stick_answer(x);
     exchange_edit_head(x, &x->response, &x->route->response_headers);
     return FLOW_NEXT;
 }

@@ -84,6 +84,8 @@ struct draft_balance {
 struct draft_pool {
     struct pool spec;
     struct draft_balance balance;
+    struct sticky sticky; /* settled into the spec, where it is on */
+    const struct node *sticky_by;
     const struct node *key;
     const struct node *breaker; /* its name; NULL: none */
     const struct node *first_weight;
@@ -109,6 +111,7 @@ extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_
 extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_row balance_rows[];
+extern const struct conf_row sticky_rows[];
 extern const struct conf_choice check_kind_choices[];
 extern const struct conf_row tiers_rows[], locality_rows[];
 
@@ -126,6 +129,10 @@ extern const struct conf_form text_form, header_name_form;
  * together (C012, C040, W110). */
 void health_check_settle(struct reader *reader, const struct node *active,
                          struct health_check *check);
+
+/* When all rows of `sticky` are read: what belongs to its kind, and what is missing. */
+void sticky_settle(struct reader *reader, const struct pair *given,
+                   struct draft_pool *pool);
 
 /* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
 bool name_check(struct reader *reader, const struct node *name);

@@ -236,6 +236,29 @@ static void check_keys(struct reader *reader)
     }
 }
 
+/* Connections bring no cookie and no session. */
+static void check_sticky(struct reader *reader)
+{
+    const struct draft *draft = reader->draft;
+
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        const struct draft_pool *pool = &draft->pools[i];
+        const struct draft_listener *user;
+
+        if (!pool->spec.sticky || pool->spec.sticky->by == STICKY_IP)
+            continue;
+        user = tcp_user(draft, pool->spec.name);
+        if (user)
+            complaint_help(complain(reader->complaints, "C012", pool->sticky_by->place,
+                                    "'%s' is part of requests, but tcp listener '%s' "
+                                    "sends connections to pool '%s'",
+                                    word_of(reader, pool->sticky_by),
+                                    word_of(reader, user->key),
+                                    word_of(reader, pool->key)),
+                           "use sticky: ip, or give the listener a pool of its own");
+    }
+}
+
 static void find_listeners(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -276,6 +299,7 @@ void resolve_names(struct reader *reader)
     check_addresses(reader);
     check_route_names(reader);
     check_keys(reader);
+    check_sticky(reader);
     if (reader->draft->has_all_pools)
         find_pools(reader);
     if (reader->draft->has_all_breakers)

@@ -345,6 +345,15 @@ const struct conf_row pool_rows[] = {
      .fallback = "off",
      .word_offset = offsetof(struct draft_pool, spec.locality.is_on),
      .doc = "Servers of our own zone (`runtime.zone`) before those of others."},
+    {.name = "sticky",
+     .also = "cookie, or ip",
+     .type = CONF_SECTION,
+     CONF_AT(struct draft_pool, sticky),
+     .rows = sticky_rows,
+     .word = "off",
+     .word_offset = CONF_NO_FIELD,
+     .fallback = "off",
+     .doc = "Clients are kept at the server that they had before."},
     {.name = "proxy_protocol",
      .type = CONF_CHOICE,
      CONF_AT(struct draft_pool, spec.proxy_protocol),
@@ -382,6 +391,7 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     section_read(reader, &section, row->rows, pair->value, pool);
     pool->locality = node_find(pair->value, STR("locality"));
     active = active_of(pair->value);
+    sticky_settle(reader, node_find(pair->value, STR("sticky")), pool);
     if (active)
         health_check_settle(reader, active, &pool->spec.check);
 }

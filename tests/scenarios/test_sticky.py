@@ -1,0 +1,326 @@
+"""Clients stay where they were: by a sealed cookie, by address, by the application's session."""
+
+import base64
+import collections
+import os
+import re
+import stat
+import threading
+import time
+
+import pytest
+
+from stage import (WEBSOCKET, Origin, Weir, http_config, request_bytes, tcp_config, until,
+                   weir_cli)
+
+CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
+                    "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}
+
+
+@pytest.fixture
+def three():
+    made = [Origin(n) for n in "abc"]
+    yield made
+    for o in made:
+        o.stop()
+
+
+def ill(origin, is_ill=True):
+    status = 503 if is_ill else 200
+    origin.on("/healthz", lambda conn, seen: conn.answer(status, b""))
+
+
+def config(servers, sticky, **pool):
+    return http_config(pool={"servers": [{"name": o.name, "address": o.address}
+                                         for o in servers],
+                             "sticky": sticky, "health": CHECK, **pool})
+
+
+def all_up(weir):
+    until(lambda: all(s["state"] == "up" for s in weir.servers().values()))
+
+
+def set_cookies(answer):
+    return answer.fields.all("Set-Cookie")
+
+
+def cookie_of(answer, name="LB_SERVER"):
+    """The value that was set, or None."""
+    found = [c for c in set_cookies(answer) if c.startswith(name + "=")]
+    assert len(found) <= 1, found
+    return found[0].split(";")[0].split("=", 1)[1] if found else None
+
+
+def where(answer):
+    return answer.json()["origin"]
+
+
+def with_cookie(value, name="LB_SERVER"):
+    return {"Cookie": f"other=1; {name}={value}; last=2"} if value else {}
+
+
+def new_client(weir):
+    first = weir.ask(target="/echo")
+    assert first.status == 200 and cookie_of(first), first
+    return where(first), cookie_of(first)
+
+
+def test_a_cookie_keeps_its_client(three):
+    with Weir(config(three, {"by": "cookie"})) as w:
+        all_up(w)
+        homes = collections.Counter()
+        for _ in range(9):
+            home, cookie = new_client(w)
+            homes[home] += 1
+            for _ in range(5):
+                again = w.ask(target="/echo", fields=with_cookie(cookie))
+                assert where(again) == home
+                assert set_cookies(again) == []         # not on every answer
+        assert set(homes) == set("abc"), homes          # new ones are balanced
+        assert w.metrics().get("weir_sticky_hits_total", pool="main") == 45
+        assert w.metrics().get("weir_sticky_misses_total", pool="main") == 9
+        assert until(lambda: len(w.log(sticky="hit")) == 45)
+        assert len(w.log(sticky="new")) == 9
+
+
+def test_what_the_cookie_looks_like(three):
+    sticky = {"by": "cookie", "name": "WHERE", "path": "/shop", "same_site": "none",
+              "secure": True, "idle": "40m", "absolute": "12h"}
+    with Weir(config(three[:1], sticky)) as w:
+        text, = set_cookies(w.ask(target="/echo"))
+        value, *attributes = text.split("; ")
+        assert attributes == ["Path=/shop", "Max-Age=2700", "HttpOnly", "SameSite=None", "Secure"]
+        raw = base64.urlsafe_b64decode(value.split("=", 1)[1] + "=")
+        assert len(raw) == 53
+        for secret in (three[0].address, "127.0.0.1", str(three[0].port), three[0].name * 2):
+            assert secret.encode() not in raw and secret not in value
+        w.reload(config(three[:1], {"by": "cookie", "name": "WHERE", "http_only": False}))
+        text, = set_cookies(w.ask(target="/echo"))
+        assert text.split("; ")[1:] == ["Path=/", "SameSite=Lax"]
+
+
+def test_forged_and_foreign_cookies_are_as_if_absent(three):
+    first = config(three, {"by": "cookie"})
+    first["pools"]["twin"] = first["pools"]["main"]
+    first["routes"].insert(0, {"name": "twin", "match": {"path": "/twin/*"}, "to": "twin"})
+    for o in three:
+        o.on("/twin/echo", lambda conn, seen: conn.answer(200, b"{}"))
+    with Weir(first) as w:
+        all_up(w)
+        home, good = new_client(w)
+        foreign = cookie_of(w.ask(target="/twin/echo"))
+        for i in range(len(good)):          # each character counts
+            bad = good[:i] + ("A" if good[i] != "A" else "B") + good[i + 1:]
+            answer = w.ask(target="/echo", fields=with_cookie(bad))
+            assert answer.status == 200 and cookie_of(answer), (i, bad)
+        for bad in (foreign, "", "x", good[:-1], good + "A", good + "=", good[::-1],
+                    home, three[0].address, "A" * len(good), "\"" + good + "\"", good * 50):
+            answer = w.ask(target="/echo", fields={"Cookie": f"LB_SERVER={bad}"})
+            assert answer.status == 200 and cookie_of(answer), bad
+        until(lambda: len(w.log(sticky="miss")) == len(good) + 12)
+        assert w.log(sticky="hit") == []
+        # a bad one does not stand in the way of a good one
+        answer = w.ask(target="/echo", fields=[("Cookie", "LB_SERVER=bad"),
+                                               ("Cookie", f"LB_SERVER={good}")])
+        assert where(answer) == home and not cookie_of(answer)
+
+
+def test_a_server_that_goes_and_returns(three):
+    with Weir(config(three, {"by": "cookie"})) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        theirs = next(o for o in three if o.name == home)
+        ill(theirs)
+        w.wait_state(theirs.address, "down")
+        moved = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert moved.status == 200 and where(moved) != home
+        fresh = cookie_of(moved)
+        assert fresh
+        ill(theirs, False)
+        w.wait_state(theirs.address, "up")
+        for _ in range(6):      # who has moved stays; who has slept through it is at home
+            assert where(w.ask(target="/echo", fields=with_cookie(fresh))) == where(moved)
+            assert where(w.ask(target="/echo", fields=with_cookie(cookie))) == home
+        assert w.wait_log(sticky="rebalanced")["server"] == where(moved)
+        assert w.metrics().get("weir_sticky_rebalanced_total", pool="main") == 1
+
+
+def test_a_kill_that_nobody_has_seen_yet(three):
+    slow = {"active": {"path": "/healthz", "interval": "10s", "unhealthy_after": 3}}
+    with Weir(config(three, {"by": "cookie"}, health=slow)) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        next(o for o in three if o.name == home).kill()
+        moved = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert moved.status == 200 and where(moved) != home     # the retry went elsewhere
+        fresh = cookie_of(moved)
+        assert where(w.ask(target="/echo", fields=with_cookie(fresh))) == where(moved)
+
+
+def test_on_down_fail(three):
+    with Weir(config(three, {"by": "cookie", "on_down": "fail"})) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        theirs = next(o for o in three if o.name == home)
+        ill(theirs)
+        w.wait_state(theirs.address, "down")
+        answer = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert answer.status == 503 and answer["Weir-Cause"] == "no_server"
+        assert b"the server of this session" in answer.body
+        assert set_cookies(answer) == []
+        assert w.ask(target="/echo").status == 200              # others are served
+        ill(theirs, False)
+        w.wait_state(theirs.address, "up")
+        assert where(w.ask(target="/echo", fields=with_cookie(cookie))) == home
+
+
+def test_a_removed_server_is_nobodys_home(three):
+    sticky = {"by": "cookie", "on_down": "fail"}
+    with Weir(config(three, sticky)) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        rest = [o for o in three if o.name != home]
+        w.reload(config(rest, sticky))
+        moved = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert moved.status == 200 and cookie_of(moved)
+
+
+def test_drain_serves_its_own(three):
+    with Weir(config(three, {"by": "cookie"})) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        assert w.cli("drain", f"main/{home}").returncode == 0
+        w.wait_state(next(o for o in three if o.name == home).address, "draining")
+        for _ in range(12):
+            assert where(w.ask(target="/echo", fields=with_cookie(cookie))) == home
+            assert where(w.ask(target="/echo")) != home
+        assert w.cli("enable", f"main/{home}").returncode == 0
+
+
+def test_a_full_server_passes_its_client_on(three):
+    came, gate = threading.Event(), threading.Event()
+
+    def wait(conn, seen):
+        came.set()
+        gate.wait(20)
+        return conn.answer(200, b"{}")
+
+    for o in three:
+        o.on("/wait", wait)
+    made = config(three, {"by": "cookie"})
+    for server in made["pools"]["main"]["servers"]:
+        server["max_connections"] = 1
+    with Weir(made) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        with w.client() as c:
+            c.send(request_bytes(target="/wait", fields=with_cookie(cookie)))
+            assert came.wait(20)
+            moved = w.ask(target="/echo", fields=with_cookie(cookie))
+            assert moved.status == 200 and where(moved) != home
+            gate.set()
+            assert c.response().status == 200
+
+
+def test_reload_and_restart_forget_nothing(three, tmp_path):
+    made, state = config(three, {"by": "cookie"}), str(tmp_path)
+    made["runtime"] = {"state_dir": state}
+    path = os.path.join(state, "sticky.keys")
+    with Weir(made) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        key = open(path).read().split()[1]
+        for _ in range(3):
+            w.reload(made)
+            assert where(w.ask(target="/echo", fields=with_cookie(cookie))) == home
+        assert key not in w.stderr and key not in w.cli("expand", "-c", w.file).stdout
+    with Weir(made) as w:           # another process, the same keys
+        all_up(w)
+        again = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert where(again) == home and not cookie_of(again)
+        assert len(open(path).read().splitlines()) == 1
+    with open(path, "w") as f:      # made two days ago: a new one seals, it still opens
+        f.write(f"{int(time.time()) - 2 * 86400} {key}\n{int(time.time()) - 40 * 86400} {'0' * 64}\n")
+    with Weir(made) as w:
+        all_up(w)
+        again = w.ask(target="/echo", fields=with_cookie(cookie))
+        assert where(again) == home
+        assert cookie_of(again)     # sealed anew
+        assert not cookie_of(w.ask(target="/echo", fields=with_cookie(cookie_of(again))))
+
+
+def test_without_a_place_for_keys(three):
+    made = {**config(three, {"by": "cookie"}), "runtime": {"state_dir": "/proc/nowhere"}}
+    with Weir(made) as w:
+        all_up(w)
+        assert "keys of sticky cookies cannot be kept" in w.stderr
+        assert "/proc/nowhere" in w.stderr
+        home, cookie = new_client(w)
+        w.reload(w.config)
+        assert where(w.ask(target="/echo", fields=with_cookie(cookie))) == home
+
+
+def test_two_weirs_share_keys(three, tmp_path):
+    new, old = "n" * 20 + "0123456789ab", "o" * 20 + "0123456789ab"
+    (tmp_path / "new").write_text(new + "\n")
+    (tmp_path / "old").write_text(old + "\n")
+    both = {"by": "cookie", "keys": [f"${{file:{tmp_path}/new}}", f"${{file:{tmp_path}/old}}"]}
+    one = {"by": "cookie", "keys": [f"${{file:{tmp_path}/old}}"]}
+    with Weir(config(three, one)) as a, Weir(config(three, both)) as b:
+        all_up(a)
+        all_up(b)
+        for _ in range(6):
+            home, cookie = new_client(a)
+            there = b.ask(target="/echo", fields=with_cookie(cookie))
+            assert where(there) == home
+            assert cookie_of(there)                 # sealed with the newer key
+            home, cookie = new_client(b)
+            assert cookie_of(a.ask(target="/echo", fields=with_cookie(cookie)))  # unknown there
+        for w in (a, b):
+            expanded = w.cli("expand", "-c", w.file)
+            text = expanded.stdout + w.stderr + w.metrics_text() + w.cli("status", "--json").stdout
+            assert new not in text and old not in text
+            assert not os.path.exists(os.path.join(w.dir, "state", "sticky.keys"))
+
+
+def test_lifetimes_of_a_cookie(three):
+    with Weir(config(three, {"by": "cookie", "idle": "2s", "absolute": "6s"})) as w:
+        all_up(w)
+        home, cookie = new_client(w)
+        began = time.monotonic()
+        renewed = 0
+        while time.monotonic() - began < 4.5:
+            time.sleep(0.4)
+            answer = w.ask(target="/echo", fields=with_cookie(cookie))
+            assert where(answer) == home
+            if cookie_of(answer):
+                renewed += 1
+                cookie = cookie_of(answer)
+        assert 2 <= renewed <= 6
+        assert len(w.log(sticky="hit")) > renewed
+        time.sleep(max(0, 7.1 - (time.monotonic() - began)))
+        assert cookie_of(w.ask(target="/echo", fields=with_cookie(cookie)))
+        w.wait_log(sticky="miss")                   # absolute
+        home, cookie = new_client(w)
+        time.sleep(3.5)
+        assert cookie_of(w.ask(target="/echo", fields=with_cookie(cookie)))
+        until(lambda: len(w.log(sticky="miss")) == 2)       # idle
+
+
+def test_websockets_get_their_cookie(three):
+    with Weir(config(three, {"by": "cookie"})) as w:
+        all_up(w)
+        with w.client() as c:
+            answer = c.ask(target="/ws", fields=WEBSOCKET)
+            assert answer.status == 101 and cookie_of(answer)
+            again = w.ask(target="/echo", fields=with_cookie(cookie_of(answer)))
+            assert not cookie_of(again)
+            assert next(o for o in three if o.tunnels).name == where(again)
+
+
+def test_on_the_command_line(three):
+    done = weir_cli("proxy", "--listen", "127.0.0.1:8080", "--to", three[0].address,
+                    "--sticky", "cookie", "--print-config")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^ +sticky: cookie$", done.stdout, re.M)
