@@ -133,6 +133,7 @@ static void server_free(struct server_record *record)
     free_str(record->live.log_words);
     free(record->live.shards);
     free(record->live.desks);
+    free(record->outlier);
     free(record);
 }
 

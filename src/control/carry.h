@@ -11,6 +11,7 @@
 #include "control/meter.h"
 #include "guard/health.h"
 #include "guard/load_report.h"
+#include "guard/outlier.h"
 #include "lb/live.h"
 #include "lb/pool.h"
 
@@ -21,7 +22,7 @@ struct drain {
     bool is_over;
 };
 
-/* Why a circuit breaker is as it is (control/circuits.c). */
+/* Why a circuit breaker is as it is (control/circuits.c), or why a server rests. */
 struct circuit_note {
     uint64_t since; /* wall ns; 0: it has never moved */
     uint32_t length;
@@ -54,6 +55,8 @@ struct server_record {
     struct histogram check_time;
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct circuit_note circuit;
+    struct outlier *outlier;     /* while its pool has passive health; else NULL */
+    struct circuit_note ejected; /* why, while it rests */
     struct meter meter;
     struct drain drain;
     struct list warm_node; /* steward->warming.servers; alone: it is not there */
@@ -98,6 +101,7 @@ struct pool_record {
     const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
     struct tiers_standing standing; /* of its tiers, as last weighed */
+    bool has_outliers;              /* its servers have memory for passive health */
     struct meter meter;
 };
 
@@ -175,6 +179,22 @@ static inline uint32_t record_weight(const struct server_record *record)
     const struct order *order = order_of(record->pool, record->live.name);
 
     return order && order->has_weight ? order->weight : record->entry->weight;
+}
+
+/* What its checks say, unless it is ejected all the same. */
+static inline enum health record_health(const struct server_record *record)
+{
+    return health_is_usable(record->health.health) && record->outlier &&
+                   record->outlier->until
+               ? HEALTH_EJECTED
+               : record->health.health;
+}
+
+static inline str record_reason(const struct server_record *record)
+{
+    return record_health(record) == HEALTH_EJECTED
+               ? (str){record->ejected.words, record->ejected.length}
+               : health_reason(&record->health);
 }
 
 /* The record around a live object. */

@@ -21,18 +21,6 @@ static void note_end(struct circuit_note *note, const struct text *text)
     note->length = (uint32_t)text->n;
 }
 
-/* "HTTP 503", "connect refused". */
-static void add_last(struct text *text, const struct server_outcome *last)
-{
-    if (last->status) {
-        text_add(text, STR("HTTP "));
-        text_u64(text, last->status);
-        return;
-    }
-    for (const char *p = last->what ? last->what : "unknown"; *p; p++)
-        text_char(text, *p == '_' ? ' ' : *p);
-}
-
 static void write_note(struct circuit_note *note, const struct circuit_news *news,
                        const struct breaker *breaker)
 {
@@ -40,14 +28,14 @@ static void write_note(struct circuit_note *note, const struct circuit_news *new
 
     if (news->change == BREAKER_OPENED && news->by_probe) {
         text_add(&text, STR("the probe failed: "));
-        add_last(&text, &news->last);
+        outcome_say(&text, &news->last);
     } else if (news->change == BREAKER_OPENED) {
         text_u64(&text, breaker->failures);
         text_add(&text,
                  breaker->failures == 1 ? STR(" failure in ") : STR(" failures in "));
         text_duration(&text, breaker->window);
         text_add(&text, STR(", the last: "));
-        add_last(&text, &news->last);
+        outcome_say(&text, &news->last);
     } else if (news->change == BREAKER_HALF_OPENED) {
         text_u64(&text, breaker->half_open);
         text_add(&text, breaker->half_open == 1 ? STR(" request at a time tries")

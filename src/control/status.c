@@ -211,10 +211,10 @@ static void add_reason(struct scroll *out, const struct overview *view,
     struct scroll reason = {0};
 
     if (orders_reason(server, view->now, &reason) &&
-        !health_is_usable(server->health.health))
+        !health_is_usable(record_health(server)))
         scroll_add(&reason, STR("; "));
-    if (!reason.n || !health_is_usable(server->health.health))
-        scroll_add(&reason, health_reason(&server->health));
+    if (!reason.n || !health_is_usable(record_health(server)))
+        scroll_add(&reason, record_reason(server));
     add_str(out, "reason", scroll_str(&reason));
     scroll_close(&reason);
 }
@@ -250,7 +250,7 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_str(out, "name", server->live.name);
     add_str(out, "address", address_text(server));
     add_str(out, "state",
-            str_of(health_text(record_state(server, server->health.health))));
+            str_of(health_text(record_state(server, record_health(server)))));
     add_reason(out, view, server);
     add_ago(out, "since", server->changed_at, view->wall);
     add_u64(out, "weight", record_weight(server));
@@ -267,6 +267,11 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_warming(out, view, server);
     add_agent(out, server);
     add_check(out, view, server);
+    if (record_health(server) == HEALTH_EJECTED)
+        add_double(out, "returns_in",
+                   server->outlier->until > view->now
+                       ? (double)(server->outlier->until - view->now) / 1e9
+                       : 0);
     if (server->pool->pool->breaker)
         add_breaker(out, view, &server->live.circuit, &server->circuit);
     scroll_char(out, '}');
@@ -293,8 +298,8 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
         if (!server_is_shown(server))
             continue;
         all++;
-        usable += health_is_usable(server->health.health);
-        broken += health_is_usable(server->health.health) && is_open(server);
+        usable += health_is_usable(record_health(server));
+        broken += health_is_usable(record_health(server)) && is_open(server);
         if (!last || server->changed_at > last->changed_at)
             last = server;
     }
@@ -305,7 +310,7 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
         add_str(out, "reason", STR("the circuit breakers of all servers are open"));
     if (usable || !last)
         return;
-    add_str(out, "reason", health_reason(&last->health));
+    add_str(out, "reason", record_reason(last));
     add_ago(out, "since", last->changed_at, view->wall);
 }
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "control/circuits.h"
 #include "control/drain.h"
+#include "control/ejection.h"
 #include "control/publish.h"
 
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static void housekeeping(struct timer *timer)
     struct steward *steward = container_of(timer, struct steward, housekeeping);
 
     drain_look(steward);
+    ejection_look(steward);
     steward_sweep(steward);
     sticky_keys_look(&steward->sticky_keys, &steward->events, steward->current);
     if (steward->housekept++ % SAMPLE_EVERY == 0)
@@ -244,6 +246,7 @@ static enum err init_parts(struct steward *steward, const struct snapshot *first
     steward->desk = (struct steward_desk){
         .mailbox = &steward->engine.loop.mailbox,
         .server_fails = wellness_server_fails,
+        .server_errs = ejection_server_errs,
         .circuit_moved = circuits_moved,
         .snapshot_left = steward_snapshot_left,
         .worker_empty = worker_empty,

@@ -115,7 +115,7 @@ void wellness_server_fails(struct steward_desk *desk, struct server_live *server
  * end of spilling and of panic is an event. */
 void wellness_weigh(struct steward *steward, struct pool_record *pool);
 
-/* The record's health has changed: workers see it, and it is told. */
+/* The record's health may have changed (record_health): workers see it, and it is told. */
 void wellness_publish(struct steward *steward, struct server_record *record);
 
 /* Begins or changes or ends the watching of all servers of a pool. */

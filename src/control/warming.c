@@ -80,7 +80,7 @@ void warming_look(struct steward *steward, struct server_record *record)
 {
     const struct pool *pool = record->pool->pool;
 
-    if (!health_is_usable(record->health.health)) {
+    if (!health_is_usable(record_health(record))) {
         record->is_cold = true;
         end(steward, record);
         return;

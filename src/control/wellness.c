@@ -4,21 +4,21 @@
  * events with their reason in words.
  */
 #include "base/check.h"
+#include "control/ejection.h"
 #include "control/publish.h"
 
 #include <stdlib.h>
 
 static void tell(struct steward *steward, const struct server_record *record)
 {
-    enum health health = record->health.health;
+    enum health health = record_health(record);
     char memory[ADDR_TEXT_MOST];
     enum log_level level = health_is_usable(health) ? LOG_INFO : LOG_WARN;
 
     EVENT(&steward->events, level, "server changed its state",
           {"pool", record->live.pool_name}, {"server", record->live.name},
           {"address", addr_print(&record->live.addr, memory, sizeof memory)},
-          {"state", str_of(health_text(health))},
-          {"reason", health_reason(&record->health)});
+          {"state", str_of(health_text(health))}, {"reason", record_reason(record)});
 }
 
 /* ---- tiers ---- */
@@ -57,13 +57,18 @@ void wellness_weigh(struct steward *steward, struct pool_record *pool)
 /* Workers see the new state from now on. */
 void wellness_publish(struct steward *steward, struct server_record *record)
 {
+    enum health health = record_health(record);
+
+    if (atomic_load_explicit(&record->live.health, memory_order_relaxed) == (int)health)
+        return;                    /* an ejected one whose checks pass again */
     warming_look(steward, record); /* before anybody can choose it */
-    atomic_store_explicit(&record->live.health, record->health.health,
-                          memory_order_release);
+    atomic_store_explicit(&record->live.health, health, memory_order_release);
     record->changed_at = sys_wall();
-    record->transitions[record->health.health]++;
+    record->transitions[health]++;
     tell(steward, record);
     wellness_weigh(steward, record->pool);
+    if (!health_is_usable(health))
+        ejection_rescue(steward, record->pool);
 }
 
 /* ---- checks ---- */

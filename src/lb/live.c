@@ -16,9 +16,10 @@ uint64_t server_identity(str name, str addr_text)
 const char *health_text(enum health health)
 {
     static const char *const texts[HEALTH_COUNT] = {
-        [HEALTH_UNKNOWN] = "unknown",       [HEALTH_UP] = "up",
-        [HEALTH_STARTING] = "starting",     [HEALTH_DOWN] = "down",
-        [HEALTH_UNRESOLVED] = "unresolved", [HEALTH_DRAINING] = "draining",
+        [HEALTH_UNKNOWN] = "unknown",   [HEALTH_UP] = "up",
+        [HEALTH_STARTING] = "starting", [HEALTH_DOWN] = "down",
+        [HEALTH_EJECTED] = "ejected",   [HEALTH_UNRESOLVED] = "unresolved",
+        [HEALTH_DRAINING] = "draining",
     };
 
     return texts[health];

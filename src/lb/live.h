@@ -24,6 +24,7 @@ enum health {
     HEALTH_UP,
     HEALTH_STARTING, /* added later: not used before its first check has passed */
     HEALTH_DOWN,
+    HEALTH_EJECTED,    /* its answers to requests were bad: it rests for a while */
     HEALTH_UNRESOLVED, /* its name has no address */
     HEALTH_DRAINING, /* as people see it; its checks go on and live->health says theirs */
     HEALTH_COUNT,
@@ -80,6 +81,7 @@ struct server_shard {
     CACHE_ALIGNED struct estimate estimate; /* its worker alone looks at it */
     uint64_t requests[CODE_CLASSES];
     uint64_t failures[FAILURE_COUNT];
+    uint64_t bad; /* tries that failed, bad statuses included; only where pool->learns */
     uint64_t bytes_sent, bytes_received; /* to and from the server */
     struct histogram response, connect;  /* time to first byte; connect */
 };
@@ -97,6 +99,7 @@ struct server_live {
     _Atomic(bool) is_leaving;           /* its links are not kept; the steward writes */
     _Atomic(unsigned) connect_failures; /* in a row, over all workers */
     _Atomic(unsigned) holds;            /* sets, links and relays that point here */
+    _Atomic(unsigned) bad_in_a_row;     /* tries, over all workers; with passive health */
     struct circuit circuit;             /* of its pool's breaker */
     struct server_shard *shards;        /* [worker] */
     struct server_desk *desks;          /* [worker] */

@@ -217,6 +217,18 @@ struct sticky {
     uint32_t entries; /* of the table */
 };
 
+/* Passive health: servers that differ from their fellows rest (guard/outlier). */
+struct passive {
+    bool is_enabled;
+    uint32_t failures;         /* in a row */
+    uint32_t within;           /* the window of the next three */
+    uint32_t error_rate;       /* percent; 0: not asked */
+    uint32_t latency;          /* median deviations above the median; 0: not asked */
+    uint32_t samples;          /* requests below which those two say nothing */
+    uint32_t eject, eject_max; /* how long, times how often */
+    uint32_t max_ejected;      /* percent of the servers */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -249,8 +261,9 @@ struct pool {
     struct retries retries;        /* the budget is the pool's */
     struct timeouts timeouts;      /* connect, for tcp */
     const struct breaker *breaker; /* of each server; NULL: none */
-    bool learns;                   /* from what comes of requests: there is a breaker */
-    const struct key *key;         /* what the balancer chooses by; NULL: not by a key */
+    bool learns; /* from what comes of requests: there is a breaker, or passive health */
+    struct passive passive;
+    const struct key *key; /* what the balancer chooses by; NULL: not by a key */
     struct pool_live *live;
 };
 

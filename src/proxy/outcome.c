@@ -8,6 +8,17 @@ struct server_outcome outcome_of_status(unsigned status)
     return (struct server_outcome){is_bad ? BREAKER_BAD : BREAKER_GOOD, status, NULL};
 }
 
+void outcome_say(struct text *text, const struct server_outcome *outcome)
+{
+    if (outcome->status) {
+        text_add(text, STR("HTTP "));
+        text_u64(text, outcome->status);
+        return;
+    }
+    for (const char *p = outcome->what ? outcome->what : "unknown"; *p; p++)
+        text_char(text, *p == '_' ? ' ' : *p);
+}
+
 static uint64_t now_of(const struct worker *worker)
 {
     return worker->engine.loop.now;
@@ -55,12 +66,33 @@ static void leave(struct worker *worker, struct circuit *circuit,
     post(worker, news);
 }
 
+static void count_in_a_row(struct worker *worker, const struct pool *pool,
+                           struct server_live *server,
+                           const struct server_outcome *outcome)
+{
+    _Atomic(unsigned) *count = &server->bad_in_a_row;
+    unsigned now;
+
+    if (outcome->says == BREAKER_GOOD &&
+        atomic_load_explicit(count, memory_order_relaxed))
+        atomic_store_explicit(count, 0, memory_order_relaxed);
+    if (outcome->says != BREAKER_BAD)
+        return;
+    now = 1 + atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    if (now % pool->passive.failures == 0)
+        worker->steward->server_errs(worker->steward, server, outcome);
+}
+
 void outcome_report(struct worker *worker, const struct pool *pool,
                     struct server_live *server, breaker_permit *permit,
                     const struct server_outcome *outcome)
 {
     struct circuit_news news = {.server = server, .last = *outcome};
 
+    if (outcome->says == BREAKER_BAD)
+        counter_add(&server->shards[worker->index].bad, 1);
+    if (pool->passive.is_enabled)
+        count_in_a_row(worker, pool, server, outcome);
     if (pool->breaker)
         leave(worker, &server->circuit, pool->breaker, permit, &news);
 }

@@ -9,6 +9,7 @@
 #ifndef PROXY_OUTCOME_H
 #define PROXY_OUTCOME_H
 
+#include "base/text.h"
 #include "guard/breaker.h"
 #include "proxy/worker.h"
 
@@ -26,6 +27,9 @@ struct circuit_news {
     bool by_probe; /* what decided was a probe */
     struct server_outcome last;
 };
+
+/* "HTTP 503", "connect refused": what went wrong. */
+void outcome_say(struct text *text, const struct server_outcome *outcome);
 
 /* GOOD or BAD, by an answer's status. */
 struct server_outcome outcome_of_status(unsigned status);

@@ -12,6 +12,7 @@
 
 struct access_log;
 struct circuit_news; /* proxy/outcome.h */
+struct server_outcome;
 struct door;
 struct endpoint_set;
 
@@ -21,6 +22,9 @@ struct steward_desk {
     /* Called on a worker's thread: posts that a server refuses connections. */
     void (*server_fails)(struct steward_desk *desk, struct server_live *server,
                          enum err why);
+    /* So many tries in a row went wrong as make a server an outlier. */
+    void (*server_errs)(struct steward_desk *desk, struct server_live *server,
+                        const struct server_outcome *last);
     /* A circuit breaker has moved. */
     void (*circuit_moved)(struct steward_desk *desk, const struct circuit_news *news);
     /* A worker has no exchange on this old snapshot any more. */

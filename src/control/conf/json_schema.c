@@ -42,6 +42,8 @@ static void count(struct writer *writer, const struct conf_row *row)
     scroll_add(out, str_of(any_of));
     if (row->flags & CONF_AUTO)
         scroll_add(out, STR("{\"const\": \"auto\"}, "));
+    if (row->flags & CONF_OFF)
+        scroll_add(out, str_of(off));
     scroll_format(out,
                   "{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}, "
                   "{\"type\": \"string\", \"pattern\": \"^[0-9]+$\"}, %s]}",

@@ -334,7 +334,8 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
     for (unsigned i = 0; i < draft->pool_count; i++) {
         snapshot->pools[i] = draft->pools[i].spec;
         snapshot->pools[i].breaker = build_breaker(reader, draft->pools[i].breaker);
-        snapshot->pools[i].learns = snapshot->pools[i].breaker;
+        snapshot->pools[i].learns =
+            snapshot->pools[i].breaker || snapshot->pools[i].passive.is_enabled;
         snapshot->pools[i].locality.zone = draft->settings.runtime.zone;
         map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
     }
