@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "control/orders.h"
 #include "lb/model.h"
+#include "lb/sticky_table.h"
 #include "proxy/access_log.h"
 
 #include <stdlib.h>
@@ -178,6 +179,7 @@ static void pool_free(struct registry *registry, struct pool_record *record)
     for (unsigned i = 0; i < record->live.worker_count; i++)
         free(record->live.desks[i].scratch);
     free_str(record->live.name);
+    sticky_table_free(record->live.sticky);
     free(record->live.shards);
     free(record->live.desks);
     free(record);
@@ -376,9 +378,13 @@ static struct route_live *attach_route(struct registry *registry, str name)
 static struct pool_live *attach_pool(struct registry *registry, const struct pool *pool)
 {
     struct pool_record *record = registry_pool(registry, pool->name);
+    const struct sticky *sticky = pool->sticky;
 
     if (!record)
         record = pool_new(registry, pool->name);
+    if (sticky && sticky_uses_table(sticky) && !record->live.sticky)
+        record->live.sticky =
+            sticky_table_new(sticky->entries, registry->pools_by_name.seed[0]);
     record->pool = pool;
     return &record->live;
 }

@@ -9,6 +9,7 @@
 #include "control/drain.h"
 #include "control/orders.h"
 #include "control/publish.h"
+#include "lb/sticky_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,13 @@ static void warn_restart(struct steward *steward, const char *setting)
           {"setting", str_of(setting)});
 }
 
+/* Its table was made by an earlier configuration, for another number of entries. */
+static bool has_other_table(const struct pool *pool)
+{
+    return pool->sticky && sticky_uses_table(pool->sticky) &&
+           pool->live->sticky->entries != pool->sticky->entries;
+}
+
 static void apply_settings(struct steward *steward, const struct snapshot *old,
                            const struct snapshot *now)
 {
@@ -184,6 +192,9 @@ static void apply_settings(struct steward *steward, const struct snapshot *old,
         warn_restart(steward, "runtime.user");
     if (old && !str_eq(old->runtime.state_dir, now->runtime.state_dir))
         warn_restart(steward, "runtime.state_dir");
+    for (unsigned i = 0; old && i < now->pool_count; i++)
+        if (has_other_table(&now->pools[i]))
+            warn_restart(steward, "sticky.entries");
     steward->events.level = now->error_log.level;
     steward->events.format = now->error_log.format;
     e = log_writer_open(&steward->log_writer, LOG_EVENTS,

@@ -58,6 +58,7 @@ struct ask {
     bool no_probes;                /* nor servers whose breaker is not closed */
     const struct breaker *breaker; /* of the pool's servers; NULL: none */
     bool is_wish_all;              /* that one or nobody */
+    bool is_by_rendezvous;         /* by the key alone, whatever the balancer is */
     const struct server *wish;     /* where the client was before; NULL: all the same */
     unsigned tried_count;
     const struct server_live *tried[TRIED_MOST]; /* do not choose them again */

@@ -212,6 +212,7 @@ struct sticky {
     const struct seal_ring *ring; /* net/seal; made of them */
     /* by ip */
     uint32_t prefix_ip4, prefix_ip6;
+    const struct key *key; /* made of them */
     /* by session_id: where it stands; empty: not there */
     str cookie, header, query;
     uint32_t entries; /* of the table */

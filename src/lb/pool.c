@@ -7,6 +7,7 @@
 #include "lb/pool.h"
 
 #include "base/check.h"
+#include "lb/rendezvous.h"
 
 #include <stdlib.h>
 
@@ -96,6 +97,16 @@ static const struct known_server *know_servers(struct arena *arena,
     return known;
 }
 
+static const uint64_t *list_ids(struct arena *arena, const struct server *servers,
+                                unsigned count)
+{
+    uint64_t *ids = ARENA_ARRAY(arena, uint64_t, count);
+
+    for (unsigned i = 0; i < count; i++)
+        ids[i] = servers[i].live->id;
+    return ids;
+}
+
 const struct server *endpoint_set_find(const struct endpoint_set *set, uint64_t id)
 {
     const struct known_server sought = {id, 0}, *found;
@@ -124,8 +135,10 @@ struct endpoint_set *endpoint_set_new(const struct pool *pool,
         .when_all_down = pool->when_all_down,
         .tiers = {.settings = pool->tiers, .spill_at = pool->locality.spill_at},
     };
-    if (pool->sticky)
+    if (pool->sticky) {
         set->known = know_servers(&arena, servers, count);
+        set->ids = list_ids(&arena, servers, count);
+    }
     tiers_cut(&set->tiers, &arena, servers, count);
     for (unsigned i = 0; i < set->tiers.count; i++)
         tier_build(set, &arena, &set->tiers.items[i]);
@@ -164,7 +177,11 @@ static const struct server *tier_pick(const struct endpoint_set *set,
     if (panic == TIER_REFUSES)
         return NULL;
     ask->ignore_health |= panic == TIER_OPEN;
-    chosen = set->balancer->pick(tier, ask);
+    if (unlikely(ask->is_by_rendezvous && set->ids))
+        chosen =
+            rendezvous_find(tier, set->ids + (tier->servers - set->servers), ask, NULL);
+    else
+        chosen = set->balancer->pick(tier, ask);
     ask->ignore_health = ignores_health;
     return chosen >= 0 ? &tier->servers[chosen] : NULL;
 }

@@ -26,6 +26,7 @@ struct endpoint_set {
     struct tiers tiers;
     size_t scratch_size;
     const struct known_server *known; /* by id; NULL: the pool is not sticky */
+    const uint64_t *ids;              /* [server], with it */
     enum when_all_down when_all_down;
 };
 

@@ -447,6 +447,7 @@ static char *add_tcp_json(char *p, const struct tcp_session *session, str client
                         since(session->connect_began, session->connected));
     if (session->tries > 1)
         p = ADD_U64(p, "retries", session->tries - 1);
+    p = add_sticky(p, session->stick.says);
     p = pen_text(p, "}\n");
     return p;
 }

@@ -179,7 +179,7 @@ static struct server_live *pick(struct exchange *x, bool tried_too)
     if (x->pool->key)
         ask_by_key(x, &ask);
     if (x->pool->sticky)
-        stick_wish(x, desk->set, &ask);
+        stick_wish(x, &ask);
     return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
                          &x->attempt.retry_of);
 }

@@ -6,8 +6,13 @@
 #include "proxy/stick.h"
 
 #include "base/base64.h"
+#include "base/hash.h"
+#include "lb/key.h"
+#include "lb/sticky_table.h"
 #include "net/seal.h"
 #include "proto/cookie.h"
+#include "proxy/exchange.h"
+#include "proxy/facts.h"
 
 #define COOKIE_PURPOSE STR("weir sticky cookie 1")
 
@@ -137,46 +142,152 @@ static void renew_cookie(struct exchange *x)
     give_cookie(x, &token);
 }
 
+/* ---- by a key in the pool's table ---- */
+
+static void look_up(struct stick *stick, struct worker *worker, const struct pool *pool)
+{
+    stick->server = sticky_table_find(pool->live->sticky, pool->sticky, stick->key,
+                                      worker->engine.loop.now);
+}
+
+static void remember(struct worker *worker, const struct pool *pool, uint64_t key,
+                     uint64_t server)
+{
+    sticky_table_put(pool->live->sticky, pool->sticky, key, server,
+                     worker->engine.loop.now);
+}
+
+/* ---- by session ---- */
+
+static uint64_t session_key(str id)
+{
+    return hash_fast(id, 0x73657373696f6e);
+}
+
+static str find_in_query(str query, str name)
+{
+    str piece;
+
+    while (str_next(&query, '&', &piece))
+        if (str_starts(piece, name) && piece.n > name.n && piece.p[name.n] == '=')
+            return str_from(piece, name.n + 1);
+    return STR_NONE;
+}
+
+static str find_in_cookies(const struct head *head, enum field_name which, str name)
+{
+    str value;
+
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+        str pairs = field->value;
+        long end = str_find_char(pairs, ';');
+
+        if (field->known != which)
+            continue;
+        if (which == NAME_SET_COOKIE && end >= 0) /* behind it are attributes */
+            pairs = str_upto(pairs, (size_t)end);
+        if (cookie_find(pairs, name, &value) && value.n)
+            return value;
+    }
+    return STR_NONE;
+}
+
+/* The session that a head bears, in a cookie or a header. */
+static str find_session(const struct sticky *sticky, const struct head *head,
+                        enum field_name cookies)
+{
+    const struct field *field;
+    str id = STR_NONE;
+
+    if (sticky->cookie.n)
+        id = find_in_cookies(head, cookies, sticky->cookie);
+    if (!id.n && sticky->header.n && (field = head_find_name(head, sticky->header)))
+        id = field->value;
+    return id;
+}
+
+static void look_for_session(struct exchange *x)
+{
+    const struct sticky *sticky = x->pool->sticky;
+    str id = find_session(sticky, &x->request, NAME_COOKIE);
+
+    if (!id.n && sticky->query.n)
+        id = find_in_query(x->facts.query, sticky->query);
+    if (!id.n)
+        return;
+    x->stick->has_shown = x->stick->has_key = true;
+    x->stick->key = session_key(id);
+    look_up(x->stick, x->worker, x->pool);
+}
+
 /* ---- the choice ---- */
+
+static void look_at_ip(struct stick *stick, struct worker *worker,
+                       const struct pool *pool, const struct template_facts *facts)
+{
+    stick->has_key = key_hash(pool->sticky->key, facts, &stick->key);
+    if (stick->has_key)
+        look_up(stick, worker, pool);
+}
 
 static void look(struct exchange *x)
 {
+    struct template_facts facts;
+
     x->stick = ARENA_NEW(&x->arena, struct stick);
-    if (x->request.flags & HEAD_HAS_COOKIE)
-        look_at_cookies(x);
+    switch (x->pool->sticky->by) {
+    case STICKY_COOKIE:
+        if (x->request.flags & HEAD_HAS_COOKIE)
+            look_at_cookies(x);
+        break;
+    case STICKY_IP:
+        facts = exchange_facts(x);
+        look_at_ip(x->stick, x->worker, x->pool, &facts);
+        break;
+    case STICKY_SESSION_ID:
+        look_for_session(x);
+        break;
+    }
 }
 
-void stick_wish(struct exchange *x, const struct endpoint_set *set, struct ask *ask)
+static void wish(struct stick *stick, struct worker *worker, const struct pool *pool,
+                 struct ask *ask)
 {
-    struct stick *stick;
+    const struct endpoint_set *set = pool->live->desks[worker->index].set;
 
-    if (!x->stick)
-        look(x);
-    stick = x->stick;
     if (stick->server)
         ask->wish = endpoint_set_find(set, stick->server);
     if (!ask->wish) /* its server is gone for good */
         stick->server = 0;
-    stick->is_wish_all = ask->wish && x->pool->sticky->on_down == ON_DOWN_FAIL;
+    stick->is_wish_all = ask->wish && pool->sticky->on_down == ON_DOWN_FAIL;
     ask->is_wish_all = stick->is_wish_all;
+    if (!stick->has_key)
+        return;
+    ask->key = stick->key;
+    ask->has_key = ask->is_by_rendezvous = true;
+}
+
+void stick_wish(struct exchange *x, struct ask *ask)
+{
+    if (!x->stick)
+        look(x);
+    wish(x->stick, x->worker, x->pool, ask);
+}
+
+void stick_wish_by_ip(struct stick *stick, struct worker *worker, const struct pool *pool,
+                      const struct template_facts *facts, struct ask *ask)
+{
+    if (!stick->has_key)
+        look_at_ip(stick, worker, pool, facts);
+    wish(stick, worker, pool, ask);
 }
 
 /* ---- the answer ---- */
 
-static enum stick_says judge(const struct exchange *x)
+static void count(const struct stick *stick, struct pool_shard *shard)
 {
-    const struct stick *stick = x->stick;
-
-    if (stick->server)
-        return stick->server == x->attempt.server->id ? STICK_HIT : STICK_REBALANCED;
-    return stick->has_shown ? STICK_MISS : STICK_NEW;
-}
-
-static void count(struct exchange *x)
-{
-    struct pool_shard *shard = &x->pool->live->shards[x->worker->index];
-
-    switch (x->stick->says) {
+    switch (stick->says) {
     case STICK_HIT:
         counter_add(&shard->sticky_hits, 1);
         break;
@@ -192,9 +303,39 @@ static void count(struct exchange *x)
     }
 }
 
+/* What to say of it, and what it showed is remembered. `is_known`: it will be, next time. */
+static void settle(struct stick *stick, struct worker *worker, const struct pool *pool,
+                   uint64_t server, bool is_known)
+{
+    if (stick->server)
+        stick->says = stick->server == server ? STICK_HIT : STICK_REBALANCED;
+    else if (stick->has_shown)
+        stick->says = STICK_MISS;
+    else if (is_known)
+        stick->says = STICK_NEW;
+    count(stick, &pool->live->shards[worker->index]);
+    if (stick->has_key && stick->says != STICK_HIT)
+        remember(worker, pool, stick->key, server);
+}
+
+void stick_connected(struct stick *stick, struct worker *worker, const struct pool *pool,
+                     const struct server_live *server)
+{
+    settle(stick, worker, pool, server->id, stick->has_key);
+}
+
 void stick_answer(struct exchange *x)
 {
-    x->stick->says = judge(x);
-    count(x);
-    renew_cookie(x);
+    const struct sticky *sticky = x->pool->sticky;
+    uint64_t server = x->attempt.server->id;
+    bool is_known = sticky->by == STICKY_COOKIE || x->stick->has_key;
+    str id = STR_NONE;
+
+    if (sticky->by == STICKY_SESSION_ID)
+        id = find_session(sticky, &x->response, NAME_SET_COOKIE);
+    settle(x->stick, x->worker, x->pool, server, is_known || id.n);
+    if (sticky->by == STICKY_COOKIE)
+        renew_cookie(x);
+    else if (id.n)
+        remember(x->worker, x->pool, session_key(id), server);
 }

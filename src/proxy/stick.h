@@ -9,7 +9,10 @@
 
 #include "lb/pool.h"
 #include "lb/sticky.h"
-#include "proxy/exchange.h"
+#include "lb/template.h"
+
+struct exchange;
+struct worker;
 
 enum stick_says {
     STICK_NOTHING,    /* nobody was kept and nothing remembered */
@@ -19,23 +22,31 @@ enum stick_says {
     STICK_REBALANCED, /* its server could not take it: another one has */
 };
 
-/* What is known of one client. Lies in the exchange's arena. */
+/* What is known of one client. */
 struct stick {
     enum stick_says says;
     uint64_t server;       /* where it belongs; 0: nowhere yet */
+    uint64_t key;          /* in the pool's table, with has_key */
     uint64_t issued, seen; /* unix seconds: what its cookie says */
-    bool has_shown;        /* a cookie or a session, good or not */
-    bool is_old;           /* its cookie was sealed with a key that is not the newest */
-    bool is_wish_all;      /* its server could not take it, and no other may */
+    bool has_key;
+    bool has_shown;   /* a cookie or a session, good or not */
+    bool is_old;      /* its cookie was sealed with a key that is not the newest */
+    bool is_wish_all; /* its server could not take it, and no other may */
 };
 
 /* "hit", ...: the log's words. */
 const char *stick_text(enum stick_says says);
 
 /* For a pool that is sticky: makes x->stick and puts its wish into the ask. */
-void stick_wish(struct exchange *x, const struct endpoint_set *set, struct ask *ask);
+void stick_wish(struct exchange *x, struct ask *ask);
 
 /* There is x->stick, and an answer of a server whose head can take one more field. */
 void stick_answer(struct exchange *x);
+
+/* The same for a connection to a pool that is sticky by ip. *stick begins zeroed. */
+void stick_wish_by_ip(struct stick *stick, struct worker *worker, const struct pool *pool,
+                      const struct template_facts *facts, struct ask *ask);
+void stick_connected(struct stick *stick, struct worker *worker, const struct pool *pool,
+                     const struct server_live *server);
 
 #endif

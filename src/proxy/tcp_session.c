@@ -105,18 +105,31 @@ static void relay_over(struct relay *relay)
 
 /* ---- connecting ---- */
 
+static struct template_facts facts_of(const struct tcp_session *session)
+{
+    return (struct template_facts){.client = &session->peer,
+                                   .peer = &session->peer,
+                                   .listener = session->listener->name,
+                                   .pool = session->listener->to->name};
+}
+
 /* By what is known without a request: the configuration allows no other key here. */
 static void ask_by_key(const struct tcp_session *session, struct ask *ask)
 {
     const struct pool *pool = session->listener->to;
-    struct template_facts facts = {.client = &session->peer,
-                                   .peer = &session->peer,
-                                   .listener = session->listener->name,
-                                   .pool = pool->name};
+    struct template_facts facts = facts_of(session);
 
     ask->has_key = key_hash(pool->key, &facts, &ask->key);
     ask->in_flight =
         atomic_load_explicit(&session->pool->in_flight, memory_order_relaxed);
+}
+
+static void wish_same_server(struct tcp_session *session, struct ask *ask)
+{
+    struct template_facts facts = facts_of(session);
+
+    stick_wish_by_ip(&session->stick, session->guest.worker, session->listener->to,
+                     &facts, ask);
 }
 
 static struct server_live *pick(struct tcp_session *session)
@@ -136,6 +149,8 @@ static struct server_live *pick(struct tcp_session *session)
         ask_add_tried(&ask, session->tried[i]);
     if (pool->key)
         ask_by_key(session, &ask);
+    if (pool->sticky)
+        wish_same_server(session, &ask);
     counter_add(&shard->requests, 1);
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
     session->learn = pool->balancer->learn;
@@ -218,6 +233,8 @@ static void join(struct tcp_session *session)
                   session->connected - session->connect_began);
     learn(session, session->connect_began, false);
     tell_outcome(session, BREAKER_GOOD, NULL);
+    if (listener->to->sticky)
+        stick_connected(&session->stick, worker, listener->to, server);
     if (atomic_load_explicit(&server->connect_failures, memory_order_relaxed))
         atomic_store_explicit(&server->connect_failures, 0, memory_order_relaxed);
     if (listener->to->proxy_protocol != PROXY_PROTOCOL_OFF)

@@ -10,6 +10,7 @@
 #include "net/conn.h"
 #include "proxy/relay.h"
 #include "proxy/session.h"
+#include "proxy/stick.h"
 
 enum { TCP_SESSION_MAGIC = 0x54435053, TCP_TRIES_MOST = 3 };
 
@@ -28,6 +29,7 @@ struct tcp_session {
     breaker_permit permit;           /* of its breaker, until it is connected */
     const struct server_live *tried[TCP_TRIES_MOST];
     unsigned tries;
+    struct stick stick;
     struct timer timer; /* connecting */
     struct addr peer;
     uint64_t began, connect_began, connected;

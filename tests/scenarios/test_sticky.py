@@ -324,3 +324,171 @@ def test_on_the_command_line(three):
                     "--sticky", "cookie", "--print-config")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^ +sticky: cookie$", done.stdout, re.M)
+
+
+def login(origin, *fields):
+    """At /login the application gives a session."""
+    def give(conn, seen):
+        number = seen.target.rpartition("=")[2]
+        return conn.answer(200, b"{}", [(n, v.replace("NUMBER", number)) for n, v in fields])
+    origin.on("/login", give)
+
+
+def by_session(**more):
+    return {"by": "session_id", "cookie": "JSESSIONID", "query": "sid", "header": "X-Session",
+            **more}
+
+
+SESSION = ("Set-Cookie", "JSESSIONID=s-NUMBER.node1; Path=/; HttpOnly")
+
+
+def homes_of_sessions(weir, count):
+    """Logs in so often; each session with the server that has given it."""
+    found = {}
+    for i in range(count):
+        answer = weir.ask(target=f"/login?n={i}")
+        assert answer.status == 200
+        found[f"s-{i}.node1"] = answer["X-Origin"]
+    return found
+
+
+def test_sessions_are_learned_from_answers(three):
+    for o in three:
+        login(o, SESSION)
+    with Weir(config(three, by_session())) as w:
+        all_up(w)
+        homes = homes_of_sessions(w, 12)
+        assert set(homes.values()) == set("abc")        # where they were, not where a hash says
+        for _ in range(2):
+            for sid, home in homes.items():
+                for how in ({"fields": {"Cookie": f"a=b; JSESSIONID={sid}"}},
+                            {"fields": {"X-Session": sid}}):
+                    assert where(w.ask(target="/echo", **how)) == home
+                assert where(w.ask(target=f"/echo?x=1&sid={sid}")) == home
+            w.reload(w.config)                          # outlasts it
+        until(lambda: len(w.log(sticky="new")) == 12 and len(w.log(sticky="hit")) == 72)
+        until(lambda: w.log(path="/echo"))
+        assert w.ask(target="/echo").status == 200      # no session: not kept, not counted
+        assert "sticky" not in until(lambda: [x for x in w.log(path="/echo")
+                                              if "query" not in x and x["bytes_in"] < 60])[0]
+        assert w.metrics().get("weir_sticky_misses_total", pool="main") == 12
+
+
+def test_sessions_from_a_header(three):
+    for o in three:
+        login(o, ("X-Session", "h-NUMBER"))
+    with Weir(config(three, {"by": "session_id", "header": "x-session"})) as w:
+        all_up(w)
+        for i in range(6):
+            home = w.ask(target=f"/login?n={i}")["X-Origin"]
+            for _ in range(3):
+                assert where(w.ask(target="/echo", fields={"X-Session": f"h-{i}"})) == home
+
+
+def test_unknown_sessions_are_hashed(three):
+    """After a restart, or when the table has forgotten: most still meet at one server."""
+    with Weir(config(three, by_session())) as w, Weir(config(three, by_session())) as v:
+        all_up(w)
+        all_up(v)
+        met = collections.Counter()
+        for i in range(30):
+            fields = {"Cookie": f"JSESSIONID=unknown-{i}"}
+            places = {where(x.ask(target="/echo", fields=fields)) for x in (w, v, w, v)}
+            assert len(places) == 1
+            met += collections.Counter(places)
+        assert set(met) == set("abc") and max(met.values()) < 20, met
+        assert len(w.wait_log(sticky="hit")) and until(lambda: len(w.log(sticky="miss")) == 30)
+
+
+def test_sessions_over_kill_drain_and_return(three):
+    for o in three:
+        login(o, SESSION)
+    with Weir(config(three, by_session())) as w:
+        all_up(w)
+        homes = homes_of_sessions(w, 12)
+        theirs = three[0]
+
+        def places():
+            return {sid: where(w.ask(target="/echo", fields={"Cookie": f"JSESSIONID={sid}"}))
+                    for sid in homes}
+
+        assert w.cli("drain", f"main/{theirs.name}").returncode == 0
+        w.wait_state(theirs.address, "draining")
+        assert places() == homes
+        homes = homes_of_sessions(w, 12)
+        assert theirs.name not in homes.values()        # nobody new
+        assert w.cli("enable", f"main/{theirs.name}").returncode == 0
+        w.wait_state(theirs.address, "up")
+        assert places() == homes                        # nobody is called back
+        lost = next(o for o in three if o.name == homes["s-0.node1"])
+        ill(lost)
+        w.wait_state(lost.address, "down")
+        moved = places()
+        assert lost.name not in moved.values()
+        assert {s: h for s, h in moved.items() if homes[s] != lost.name} == \
+            {s: h for s, h in homes.items() if h != lost.name}
+        ill(lost, False)
+        w.wait_state(lost.address, "up")
+        assert places() == moved                        # who has moved stays
+
+
+def test_lifetimes_of_sessions(three):
+    for o in three:
+        login(o, SESSION)
+    with Weir(config(three, by_session(idle="2s", absolute="5s"))) as w:
+        all_up(w)
+        homes = homes_of_sessions(w, 1)
+        fields = {"Cookie": "JSESSIONID=s-0.node1"}
+        began = time.monotonic()
+        while time.monotonic() - began < 3.5:
+            time.sleep(0.5)
+            assert where(w.ask(target="/echo", fields=fields)) == homes["s-0.node1"]
+        assert w.log(sticky="miss") == []
+        time.sleep(max(0, 5.3 - (time.monotonic() - began)))
+        w.ask(target="/echo", fields=fields)
+        until(lambda: len(w.log(sticky="miss")) == 1)           # absolute
+        time.sleep(2.7)
+        w.ask(target="/echo", fields=fields)
+        until(lambda: len(w.log(sticky="miss")) == 2)           # idle
+
+
+def test_by_address(three):
+    sticky = {"by": "ip", "prefix_v4": 24}
+    with Weir(config(three, sticky)) as w:
+        all_up(w)
+        homes = {}
+        for net in range(20):
+            homes[net] = where(w.ask(target="/echo", source=f"127.0.{net}.1"))
+        assert set(homes.values()) == set("abc")
+        theirs = three[0]
+        assert w.cli("drain", f"main/{theirs.name}").returncode == 0
+        w.wait_state(theirs.address, "draining")
+        for net, home in homes.items():         # the same network is the same client
+            assert where(w.ask(target="/echo", source=f"127.0.{net}.77")) == home
+        for net in range(20, 40):
+            assert where(w.ask(target="/echo", source=f"127.0.{net}.1")) != theirs.name
+        until(lambda: len(w.log(sticky="new")) == 40 and len(w.log(sticky="hit")) == 20)
+
+
+def test_connections_by_address(three):
+    made = tcp_config(pool={"servers": [{"name": o.name, "address": o.address} for o in three],
+                            "sticky": "ip", "health": CHECK})
+    with Weir(made) as w:
+        all_up(w)
+        homes = {n: where(w.ask(target="/echo", source=f"127.0.0.{n}")) for n in range(1, 20)}
+        assert set(homes.values()) == set("abc")
+        for n, home in homes.items():
+            assert where(w.ask(target="/echo", source=f"127.0.0.{n}")) == home
+        until(lambda: len(w.log(sticky="hit")) == 19)
+        lost = next(o for o in three if o.name == homes[1])
+        ill(lost)
+        w.wait_state(lost.address, "down")
+        assert where(w.ask(target="/echo", source="127.0.0.1")) != lost.name
+        w.wait_log(sticky="rebalanced")
+
+
+def test_entries_need_a_restart(three):
+    with Weir(config(three, by_session(entries=1000))) as w:
+        w.reload(config(three, by_session(entries=2000)))
+        until(lambda: "a changed setting needs a restart" in w.stderr)
+        assert "sticky.entries" in w.stderr

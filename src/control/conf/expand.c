@@ -254,25 +254,12 @@ static bool is_typed(const struct conf_row *row)
     return row->type != CONF_OWN;
 }
 
-/* As a remark, so that what is printed is read back without it. */
-static void print_secret(struct expansion *expansion, const struct conf_row *row,
-                         const struct node *value, struct level *level)
-{
-    if (level->is_first)
-        return;
-    begin_line(expansion, level->indent);
-    scroll_format(expansion->out, "# %s: not shown", row->name);
-    end_line(expansion, where(expansion, value, false));
-}
-
 static void print_leaf(struct expansion *expansion, const struct conf_row *row,
                        const struct node *value, struct level *level)
 {
     const struct node *inherited = value_of(level->inherited, row->name);
 
-    if (value && row->flags & CONF_SECRET) {
-        print_secret(expansion, row, value, level);
-    } else if (value) {
+    if (value) {
         begin_setting(expansion, level, row->name);
         print_value(expansion, value, level->indent + STEP, is_typed(row),
                     where(expansion, value, false));
@@ -295,7 +282,8 @@ static bool is_left_out(const struct conf_row *row, const struct node *value,
                         const struct level *level)
 {
     if (value)
-        return row->offset == CONF_NO_FIELD && strcmp(row->name, "include") == 0;
+        return row->flags & CONF_SECRET ||
+               (row->offset == CONF_NO_FIELD && strcmp(row->name, "include") == 0);
     return (row->flags & (CONF_SHORT | CONF_OPTIONAL)) ||
            (row->needs && !value_of(level->map, row->needs));
 }

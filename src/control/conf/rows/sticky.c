@@ -4,6 +4,7 @@
  * the kind is told there. The short form, `sticky: cookie`, is made long in shorthand.c.
  */
 #include "control/conf/draft.h"
+#include "lb/key.h"
 #include "lb/sticky.h"
 
 enum { KEYS_MOST = 16, KEY_LEAST = 32, ENTRIES = 1000000 };
@@ -329,6 +330,7 @@ void sticky_settle(struct reader *reader, const struct pair *given,
     check_lifetimes(reader, given->value);
     check_kind(reader, given, sticky);
     fill(given->value, sticky);
+    sticky->key = key_of_client(reader->arena, sticky->prefix_ip4, sticky->prefix_ip6);
     pool->sticky_by = by->value;
     sticky->pool_id = sticky_pool_id(pool->spec.name);
     pool->spec.sticky = ARENA_NEW(reader->arena, struct sticky);
