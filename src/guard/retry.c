@@ -6,9 +6,13 @@
 
 #include "proto/names.h"
 
+enum { BACKOFF_DOUBLINGS = 4 };
+
 static uint32_t status_bit(unsigned status)
 {
     switch (status) {
+    case 429:
+        return RETRY_429;
     case 500:
         return RETRY_500;
     case 502:
@@ -62,6 +66,34 @@ enum retry_verdict retry_judge(const struct retries *retries,
     if (!retries->all_methods && !method_is_idempotent(what->method))
         return RETRY_NOT;
     return RETRY_COSTS;
+}
+
+bool retry_pause(const struct retries *retries, const struct retry_case *what,
+                 uint32_t left, struct rand *rand, uint32_t *ms)
+{
+    unsigned doublings =
+        what->tries < BACKOFF_DOUBLINGS + 1 ? what->tries - 1 : BACKOFF_DOUBLINGS;
+    uint64_t most = (uint64_t)retries->backoff << doublings;
+
+    *ms = 0;
+    if (what->asked_wait > left)
+        return false;
+    if (most && !(is_never_begun(what) && what->is_link_kept))
+        *ms = 1 + (uint32_t)rand_below(rand, most);
+    if (*ms > left)
+        *ms = left;
+    if (*ms < what->asked_wait)
+        *ms = what->asked_wait;
+    return true;
+}
+
+uint32_t retry_after_read(str value)
+{
+    uint64_t seconds;
+
+    if (!str_to_u64(value, &seconds) || seconds >= UINT32_MAX / 1000)
+        return UINT32_MAX;
+    return (uint32_t)seconds * 1000;
 }
 
 bool retry_budget_take(struct pool_live *pool, const struct retries *retries)

@@ -6,6 +6,7 @@
 #ifndef GUARD_RETRY_H
 #define GUARD_RETRY_H
 
+#include "base/rand.h"
 #include "lb/live.h"
 #include "lb/model.h"
 #include "proto/head.h"
@@ -27,6 +28,8 @@ struct retry_case {
     bool
         is_response_begun; /* a byte of it came (or, with a status, went to the client) */
     bool is_body_whole;    /* we can send the request's body again from its start */
+    bool is_link_kept;     /* the connection had lain idle before */
+    uint32_t asked_wait;   /* ms, by the Retry-After of that status; 0: none */
 };
 
 enum retry_verdict {
@@ -37,6 +40,20 @@ enum retry_verdict {
 
 enum retry_verdict retry_judge(const struct retries *retries,
                                const struct retry_case *what);
+
+/*
+ * How long the next try must wait, in *ms. That is chance, up to the back-off doubled with
+ * every try (full jitter: Brooker 2015), or what the server has asked for where that is
+ * longer; a kept connection that was dead is replaced at once. `left`, in ms, is the time
+ * that the request still has: a back-off is cut to it. False: the server wants to be left
+ * alone for longer than that, so there is no use in trying again.
+ */
+MUST_CHECK bool retry_pause(const struct retries *retries, const struct retry_case *what,
+                            uint32_t left, struct rand *rand, uint32_t *ms);
+
+/* A Retry-After field in ms (RFC 9110 10.2.3). Its form as a date is not read: that is
+ * UINT32_MAX, as is everything that is too long or no number. */
+uint32_t retry_after_read(str value);
 
 /*
  * One retry in flight at the pool, unless there are budget_floor of them and

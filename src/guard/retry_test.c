@@ -124,6 +124,87 @@ static void test_count_zero_is_off(void **state)
     assert_int_equal(retry_judge(&none, &what), RETRY_NOT);
 }
 
+static void test_a_back_off_doubles_up_to_its_cap(void **state)
+{
+    static const uint32_t most[] = {25, 50, 100, 200, 400, 400, 400, 400};
+    struct retries slow = defaults;
+    struct rand rand;
+
+    rand_seed(&rand, 7);
+    slow.backoff = 25;
+    for (unsigned i = 0; i < array_len(most); i++) {
+        struct retry_case what = {
+            .cause = RETRY_CAUSE_RESET, .is_request_begun = true, .tries = i + 1};
+        uint32_t longest = 0, ms;
+        uint64_t sum = 0;
+
+        for (unsigned n = 0; n < 2000; n++) {
+            assert_true(retry_pause(&slow, &what, UINT32_MAX, &rand, &ms));
+            assert_in_range(ms, 1, most[i]);
+            longest = ms > longest ? ms : longest;
+            sum += ms;
+        }
+        assert_true(longest > most[i] * 9 / 10);
+        assert_in_range(sum / 2000, most[i] * 45 / 100, most[i] * 55 / 100 + 1);
+    }
+}
+
+static void test_a_pause_ends_with_the_deadline(void **state)
+{
+    struct retry_case what = {
+        .cause = RETRY_CAUSE_RESET, .is_request_begun = true, .tries = 1};
+    struct retries slow = defaults;
+    struct rand rand;
+    uint32_t ms;
+
+    rand_seed(&rand, 7);
+    assert_true(retry_pause(&defaults, &what, 1000, &rand, &ms));
+    assert_int_equal(ms, 0);
+    slow.backoff = 1000;
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(retry_pause(&slow, &what, 10, &rand, &ms));
+        assert_in_range(ms, 1, 10);
+    }
+    assert_true(retry_pause(&slow, &what, 0, &rand, &ms));
+    assert_int_equal(ms, 0);
+    what.is_request_begun = false;
+    what.is_link_kept = true;
+    assert_true(retry_pause(&slow, &what, 1000, &rand, &ms));
+    assert_int_equal(ms, 0);
+}
+
+static void test_what_the_server_asks_for(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t ms;
+    } cases[] = {{"0", 0},
+                 {"1", 1000},
+                 {"120", 120000},
+                 {"4294966", 4294966000},
+                 {"4294967", UINT32_MAX},
+                 {"99999999999999999999", UINT32_MAX},
+                 {"", UINT32_MAX},
+                 {"-1", UINT32_MAX},
+                 {"1.5", UINT32_MAX},
+                 {"Fri, 31 Dec 1999 23:59:59 GMT", UINT32_MAX}};
+    struct retry_case what = {.cause = RETRY_CAUSE_STATUS, .status = 503, .tries = 1};
+    struct retries slow = defaults;
+    struct rand rand;
+    uint32_t ms;
+
+    rand_seed(&rand, 7);
+    for (unsigned i = 0; i < array_len(cases); i++)
+        assert_int_equal(retry_after_read(str_of(cases[i].value)), cases[i].ms);
+    what.asked_wait = 2000;
+    assert_true(retry_pause(&defaults, &what, 2000, &rand, &ms));
+    assert_int_equal(ms, 2000);
+    assert_false(retry_pause(&defaults, &what, 1999, &rand, &ms));
+    slow.backoff = 10;
+    assert_true(retry_pause(&slow, &what, 2000, &rand, &ms));
+    assert_int_equal(ms, 2000);
+}
+
 static void test_budget(void **state)
 {
     struct pool_live *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
@@ -158,6 +239,9 @@ int main(void)
         cmocka_unit_test(test_a_body_that_is_gone_is_not_sent_again),
         cmocka_unit_test(test_only_what_the_file_names),
         cmocka_unit_test(test_count_zero_is_off),
+        cmocka_unit_test(test_a_back_off_doubles_up_to_its_cap),
+        cmocka_unit_test(test_a_pause_ends_with_the_deadline),
+        cmocka_unit_test(test_what_the_server_asks_for),
         cmocka_unit_test(test_budget),
     };
 

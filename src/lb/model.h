@@ -48,6 +48,7 @@ enum retry_on {
     RETRY_502 = 1 << 4,
     RETRY_503 = 1 << 5,
     RETRY_504 = 1 << 6,
+    RETRY_429 = 1 << 7,
 };
 
 struct retries {
@@ -56,6 +57,7 @@ struct retries {
     bool all_methods;      /* false: idempotent ones only */
     uint32_t budget_share; /* percent of the requests in flight */
     uint32_t budget_floor; /* retries at once that are always allowed */
+    uint32_t backoff;      /* before the first of them, at most; 0: at once */
 };
 
 struct slow_client {

@@ -118,6 +118,9 @@ static void late(struct exchange *x, enum due which)
     case DUE_CONNECT:
         go_on(x, attempt_connect_timeout(x));
         break;
+    case DUE_RETRY:
+        exchange_run(x);
+        break;
     case DUE_RESPONSE:
     case DUE_DOWNLOAD:
         server_is_late(x);

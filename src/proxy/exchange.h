@@ -42,6 +42,7 @@ enum due {
     DUE_CONNECT,
     DUE_SERVER_TAKES, /* the server does not take the request's body */
     DUE_RESPONSE,     /* no response head */
+    DUE_RETRY,        /* not late: the wait before the next attempt is over */
     DUE_UPLOAD,       /* the client sends no more of the body, or too slowly */
     DUE_DOWNLOAD,     /* the server falls silent in the middle */
     DUE_CLIENT_TAKES, /* the client does not read */

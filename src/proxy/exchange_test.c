@@ -344,6 +344,70 @@ static void test_status_retried(void **state)
     house_close();
 }
 
+/* The server that asks for a pause gets it, or its answer goes on to the client. */
+static void test_retry_after(void **state)
+{
+    unsigned index;
+    int client, server;
+    uint64_t began;
+
+    (void)state;
+    house_build(2);
+    house->route.timeouts.response = 1500;
+    house->route.retries.on_errors |= RETRY_503;
+    house_open();
+    client = client_new();
+    say(client, GET);
+    server = server_take_any(&index);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 503 No\r\nRetry-After: 2\r\nContent-Length: 4\r\n\r\nbusy");
+    hear(client, "\r\n\r\nbusy"); /* longer than a client is kept waiting */
+    assert_true(has_heard("Retry-After: 2\r\n"));
+    say(client, GET);
+    server = server_take_any(&index);
+    hear(server, "\r\n\r\n");
+    began = sys_now();
+    say(server, "HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nbusy");
+    close(server);
+    server = server_take_any(&index);
+    assert_true(sys_now() - began >= (uint64_t)999 * 1000000);
+    hear(server, "\r\n\r\n");
+    say(server, ANSWER(2, "hi"));
+    hear(client, "\r\n\r\nhi");
+    close(client);
+    house_close();
+    close(server);
+}
+
+/* Nothing is sent for somebody who has gone, and the budget comes back. */
+static void test_client_leaves_while_a_retry_waits(void **state)
+{
+    unsigned index;
+    int client, server;
+
+    (void)state;
+    house_build(2);
+    house->route.timeouts.response = 60000;
+    house->route.retries.backoff = 60000;
+    house_open();
+    client = client_new();
+    say(client, GET);
+    server = server_take_any(&index);
+    hear(server, "\r\n\r\n");
+    close(server);
+    for (int i = 0; i < PATIENCE && !house->pool_live.retries_in_flight; i++)
+        turn();
+    assert_int_equal(house->pool_live.retries_in_flight, 1);
+    assert_int_equal(house->pool_live.in_flight, 1);
+    reset(client);
+    for (int i = 0; i < PATIENCE && house->pool_live.retries_in_flight; i++)
+        turn();
+    assert_int_equal(house->pool_live.retries_in_flight, 0);
+    assert_int_equal(house->pool_live.in_flight, 0);
+    assert_false(is_waiting(house->listening[1 - index]));
+    house_close();
+}
+
 /* A body of which a part went through a pipe cannot be sent again from its start. */
 static void test_spliced_body_is_not_retried(void **state)
 {
@@ -581,6 +645,8 @@ int main(void)
         cmocka_unit_test(test_refused_costs_nothing),
         cmocka_unit_test(test_status_not_retried_any_more),
         cmocka_unit_test(test_status_retried),
+        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_client_leaves_while_a_retry_waits),
         cmocka_unit_test(test_spliced_body_is_not_retried),
         cmocka_unit_test(test_bulk_download),
         cmocka_unit_test(test_bulk_upload),

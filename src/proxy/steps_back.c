@@ -108,19 +108,33 @@ static bool is_begun(const struct attempt *attempt)
            attempt->link->back.conn.sent > attempt->sent_before;
 }
 
+/* Of the time in which the client is to hear something, in ms. */
+static uint32_t time_left(const struct exchange *x)
+{
+    uint64_t most = x->route->timeouts.response;
+    uint64_t gone = (exchange_now(x) - x->began) / 1000000;
+
+    if (!most)
+        return UINT32_MAX;
+    return gone < most ? (uint32_t)(most - gone) : 0;
+}
+
 /* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
 static bool may_retry(struct exchange *x, struct retry_case what)
 {
     struct pool_live *pool = x->pool->live, *budget = NULL;
     enum retry_verdict verdict;
+    uint32_t pause;
 
     what.method = x->request.method;
     what.tries = x->tries;
     what.is_request_begun = is_begun(&x->attempt);
     what.is_body_whole =
         x->upload.passed == 0 || h1_end_can_rewind(&x->session->front, x->upload.passed);
+    what.is_link_kept = x->attempt.is_reused;
     verdict = retry_judge(&x->route->retries, &what);
-    if (verdict == RETRY_NOT)
+    if (verdict == RETRY_NOT || !retry_pause(&x->route->retries, &what, time_left(x),
+                                             &x->worker->engine.rand, &pause))
         return false;
     if (verdict == RETRY_COSTS) {
         if (!x->attempt.retry_of && !retry_budget_take(pool, &x->pool->retries))
@@ -134,6 +148,7 @@ static bool may_retry(struct exchange *x, struct retry_case what)
     counter_add(&pool->shards[x->worker->index].retries, 1);
     if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
         exchange_expect_upload(x); /* the next server gets it from its first byte */
+    exchange_due(x, DUE_RETRY, pause);
     return true;
 }
 
@@ -233,6 +248,8 @@ enum flow step_pick(struct exchange *x)
     struct pool_live *pool;
     struct server_live *server;
 
+    if (x->due[DUE_RETRY] != TIMER_NEVER) /* woken before its time */
+        return FLOW_WAIT;
     if (!x->pool) {
         if (x->route->breaker && ask_route(x) != FLOW_NEXT)
             return FLOW_REPLY;
@@ -529,16 +546,12 @@ static enum flow pass_interim(struct exchange *x)
 
 static bool wants_other_server(struct exchange *x)
 {
-    static const struct {
-        unsigned status, on;
-    } named[] = {{500, RETRY_500}, {502, RETRY_502}, {503, RETRY_503}, {504, RETRY_504}};
+    struct retry_case what = {.cause = RETRY_CAUSE_STATUS, .status = x->response.status};
+    const struct field *after = head_find(&x->response, NAME_RETRY_AFTER);
 
-    for (unsigned i = 0; i < array_len(named); i++)
-        if (named[i].status == x->response.status)
-            return (x->route->retries.on_errors & named[i].on) &&
-                   may_retry(x, (struct retry_case){.cause = RETRY_CAUSE_STATUS,
-                                                    .status = x->response.status});
-    return false;
+    if (after)
+        what.asked_wait = retry_after_read(after->value);
+    return may_retry(x, what);
 }
 
 static enum flow final_head(struct exchange *x)

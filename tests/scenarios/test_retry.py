@@ -1,5 +1,6 @@
 """When a request may be tried again, and when never."""
 
+import threading
 import time
 
 import pytest
@@ -166,6 +167,69 @@ def test_budget(two):
             c.close()
         asked = len(good.seen("/c")) + len(bad.seen("/c"))
         assert 40 < asked <= 40 + 20, "a fifth of what is in flight, and never less than 3"
+
+
+def test_back_off_gives_a_server_time_to_return(two):
+    """One server that is away for a moment: with a back-off the request finds it again."""
+    good, _ = two
+    waits = {"retries": {"count": 5, "backoff": "400ms"}}
+    with Weir(config(good, defaults=waits)) as w:
+        good.kill()
+        with w.client() as c:
+            c.send(stage.request_bytes("GET", "/echo"))
+            time.sleep(0.05)
+            good.restart()
+            assert c.response().status == 200
+
+
+def test_retry_after_is_honoured(two):
+    good, bad = two
+    named = {"retries": {"count": 1, "on_errors": [429, 503]}, "timeouts": {"response": "5s"}}
+    no = b"HTTP/1.1 %s No\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
+    with Weir(config(bad, good, defaults=named)) as w:
+        for status, after, came in ((b"503", b"1", {200}), (b"429", b"1", {200}),
+                                    (b"503", b"60", {200, 503}),
+                                    (b"429", b"Fri, 31 Dec 2999 23:59:59 GMT", {200, 429})):
+            bad.say("/c", no % (status, after))
+            bad.forget()
+            began = time.monotonic()
+            assert {w.ask(target="/c").status for _ in range(2)} == came
+            assert bad.seen("/c")
+            took = time.monotonic() - began
+            assert took >= 0.9 if after == b"1" else took < 5
+
+
+def test_retry_storm_heals(two):
+    """Servers with room for half of what comes answer 503 to the rest: the retries of that
+    stay a fifth of the requests, and end with the crowd."""
+    good, bad = two
+    lock, busy = threading.Lock(), {"now": 0}
+
+    def crowded(conn, seen):
+        with lock:
+            full = busy["now"] >= 8
+            busy["now"] += not full
+        if full:
+            return conn.answer(503, b"")
+        time.sleep(0.02)
+        with lock:
+            busy["now"] -= 1
+        return conn.answer(200, b"")
+
+    for o in two:
+        o.on("/echo", crowded)
+    named = {"retries": {"count": 3, "backoff": "10ms",
+                         "on_errors": ["connect_error", "reset_before_response", 503]}}
+    with Weir(config(good, bad, defaults=named)) as w:
+        with Load(w.address(), clients=40, pause=0.02) as load:
+            time.sleep(4)
+        metrics = w.metrics()
+        retries = metrics.get("weir_pool_retries_total", pool="main")
+        asked = metrics.get("weir_pool_requests_total", pool="main")
+        assert load.failed and 0 < retries <= 0.2 * asked, (retries, asked)
+        with Load(w.address(), clients=4, pause=0.02) as load:
+            time.sleep(2)
+        assert not load.failed and load.done > 50
 
 
 @pytest.mark.deep

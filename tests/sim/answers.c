@@ -94,6 +94,8 @@ static void add_head(struct text *out, const struct shape *shape,
     text_format(out, "HTTP/1.1 %u Simulated\r\nX-Sim-Id: %llu\r\nX-Sim-Serial: %llu\r\n",
                 shape->status, (unsigned long long)answer->query->id,
                 (unsigned long long)answer->serial);
+    if (shape->status == 500 && draw_percent(30))
+        text_format(out, "Retry-After: %u\r\n", (unsigned)draw(4));
     if (shape->framing == WIRE_CHUNKED)
         text_add(out, STR("Transfer-Encoding: chunked\r\n"));
     if (shape->framing == WIRE_LENGTH)

@@ -39,7 +39,9 @@ void rules_draw(void)
     rules.retries = (struct retries){
         .count = (uint32_t)draw(4),
         .on_errors = RETRY_CONNECT_ERROR | RETRY_RESET_BEFORE_RESPONSE |
-                     (draw_percent(30) ? RETRY_RESPONSE_TIMEOUT : 0),
+                     (draw_percent(30) ? RETRY_RESPONSE_TIMEOUT : 0) |
+                     (draw_percent(30) ? RETRY_500 : 0),
+        .backoff = draw_percent(50) ? ms(1, 1000) : 0,
         .budget_share = 20,
         .budget_floor = 3,
     };

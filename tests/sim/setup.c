@@ -6,6 +6,8 @@
 #include "names.h"
 #include "rules.h"
 
+#include <stdio.h>
+
 enum { ROOM = 16 * 1024, FIRST_SPARE = SETUP_POOL_MAIN };
 enum { FIRST_TCP = FIRST_SPARE + SETUP_POOL_SPARE };
 enum { FIRST_NAMED = FIRST_TCP + SETUP_POOL_TCP };
@@ -18,6 +20,10 @@ bool setup_is_echo(unsigned origin)
 static void add_defaults(struct text *out)
 {
     const struct timeouts *t = &rules.timeouts;
+    char backoff[32] = "";
+
+    if (rules.retries.backoff)
+        snprintf(backoff, sizeof backoff, ", backoff: %ums", rules.retries.backoff);
 
     text_format(out,
                 "version: 1\n"
@@ -36,11 +42,12 @@ static void add_defaults(struct text *out)
                 t->response_body, t->client_write, t->idle, t->tunnel);
     text_format(out,
                 "  retries: {count: %u, on_errors: [connect_error, "
-                "reset_before_response%s]}\n"
+                "reset_before_response%s%s]%s}\n"
                 "  sizes: {header_size: 16KiB, headers: 100, uri: 8KiB, body: 8MiB}\n",
                 rules.retries.count,
                 rules.retries.on_errors & RETRY_RESPONSE_TIMEOUT ? ", response_timeout"
-                                                                 : "");
+                                                                 : "",
+                rules.retries.on_errors & RETRY_500 ? ", 500" : "", backoff);
 }
 
 static void add_listeners(struct text *out)

@@ -110,6 +110,7 @@ static const struct conf_choice retry_choices[] = {
     {"connect_error", RETRY_CONNECT_ERROR},
     {"reset_before_response", RETRY_RESET_BEFORE_RESPONSE},
     {"response_timeout", RETRY_RESPONSE_TIMEOUT},
+    {"429", RETRY_429},
     {"500", RETRY_500},
     {"502", RETRY_502},
     {"503", RETRY_503},
@@ -139,8 +140,8 @@ static void read_on_errors(struct reader *reader, const struct conf_row *row,
 
 static const struct conf_form on_errors_form = {
     .words =
-        "a list of connect_error, reset_before_response, response_timeout, 500, 502, "
-        "503, 504",
+        "a list of connect_error, reset_before_response, response_timeout, 429, 500, "
+        "502, 503, 504",
     .schema = "{\"$ref\": \"#/definitions/on_errors\"}",
     .read = read_on_errors,
 };
@@ -204,6 +205,16 @@ const struct conf_row retries_rows[] = {
      .form = &methods_form,
      .fallback = "idempotent",
      .doc = "Which requests may be sent twice."},
+    {.name = "backoff",
+     .type = CONF_DURATION,
+     CONF_AT(struct retries, backoff),
+     .fallback = "off",
+     .flags = CONF_OFF,
+     .min = 1,
+     .max = 60000,
+     .doc =
+         "How long a retry waits at most before it is sent: a random time up to this, "
+         "doubled with every further retry up to 16 times this. off sends it at once."},
     {.name = "budget",
      .type = CONF_SECTION,
      .offset = 0,
