@@ -53,6 +53,7 @@ struct conf_row {
     uint64_t min, max;    /* in the field's unit; max 0: no bounds */
     const struct conf_choice *choices;
     const struct conf_row *rows;
+    const struct conf_row *beside; /* CONF_NAMED: settings among the names, or NULL */
     const struct conf_form *form;
     const char *word;   /* a word that may stand for the whole section: off, system */
     size_t word_offset; /* of a bool that is false with that word; ~0: none */

@@ -58,6 +58,18 @@ enum cli_exit cli_order(const struct cli *cli, const struct server_wish *wish);
 /* weir breaker: whose is "POOL/SERVER" or "route:NAME", action is open, close or reset. */
 enum cli_exit cli_breaker(const struct cli *cli, str whose, str action);
 
+/* What is wanted of maintenance. */
+struct maintenance_wish {
+    bool is_on;
+    str page;          /* empty: as the file says */
+    const str *except; /* networks; none: as the file says */
+    unsigned except_count;
+    str reason;
+};
+
+/* weir maintenance. */
+enum cli_exit cli_maintenance(const struct cli *cli, const struct maintenance_wish *wish);
+
 /* ---- shared by the verbs ---- */
 
 /*

@@ -209,6 +209,26 @@ static void print_routes(const struct cli *cli, struct arena *arena, const json_
     table_print(cli->out, &table);
 }
 
+/* "! maintenance on* (2m): page shop-down, 1 exception; by uid 0 "new database"" */
+static void print_maintenance(const struct cli *cli, struct arena *arena,
+                              const json_t *all)
+{
+    const json_t *now = json_object_get(all, "maintenance");
+    str page = text_of(now, "page"), why = text_of(now, "reason"), since;
+    long long exceptions = number_of(now, "exceptions");
+
+    if (!json_is_true(json_object_get(now, "on")))
+        return;
+    since = say_duration(arena, real_of(now, "since"));
+    if (!page.n)
+        page = STR("built-in");
+    fprintf(cli->out,
+            "! maintenance on%s (" STR_FMT "): page " STR_FMT
+            ", %lld exception%s; " STR_FMT "\n",
+            json_is_true(json_object_get(now, "ordered")) ? "*" : "", STR_ARG(since),
+            STR_ARG(page), exceptions, exceptions == 1 ? "" : "s", STR_ARG(why));
+}
+
 static void print_all(const struct cli *cli, struct arena *arena, const json_t *all)
 {
     struct table listeners = {.arena = arena, .columns = 6, .right = "lrrrrr"};
@@ -219,6 +239,7 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     add_pools(&pools, all);
     table_print_beside(cli->out, &listeners, &pools);
     print_routes(cli, arena, all);
+    print_maintenance(cli, arena, all);
 }
 
 /* ---- one pool ---- */

@@ -32,6 +32,17 @@ struct breaker_order {
     str action; /* open, close, reset */
 };
 
+/* The same of maintenance: control/maintenance.h. Where page or except are empty, the file
+ * speaks. */
+struct maintenance_patch {
+    bool is_enabled;
+    str page;
+    const struct prefix *except;
+    unsigned except_count;
+    str reason;
+    unsigned by;
+};
+
 /* What the admin server asks of the steward. All are called on the steward's thread. */
 struct admin_house {
     void *owner;
@@ -47,6 +58,9 @@ struct admin_house {
                              const struct server_patch *patch, struct scroll *answer);
     unsigned (*force_breaker)(void *owner, const struct breaker_order *order,
                               struct scroll *answer);
+    /* In the same manner. */
+    unsigned (*put_maintenance)(void *owner, const struct maintenance_patch *patch,
+                                struct scroll *answer);
 };
 
 struct admin;

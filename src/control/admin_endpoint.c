@@ -150,6 +150,20 @@ static void run_route_breaker(struct client *client)
     force_breaker(client, &(struct breaker_order){.route = client->demand.names[0]});
 }
 
+static void run_put_maintenance(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    struct patch_text text;
+    struct maintenance_patch patch;
+
+    if (!patch_read_maintenance(scroll_str(&client->body), &patch, &text)) {
+        client_refuse(client, 400, text.why);
+        return;
+    }
+    patch.by = client->user;
+    answer_done(client, house->put_maintenance(house->owner, &patch, &client->answer));
+}
+
 static const struct endpoint endpoints[] = {
     {.path = "/healthz", .method = HTTP_GET, .run = run_health},
     {.path = "/readyz", .method = HTTP_GET, .run = run_ready},
@@ -170,6 +184,11 @@ static const struct endpoint endpoints[] = {
      .method = HTTP_POST,
      .takes_body = true,
      .run = run_route_breaker},
+    {.path = "/v1/maintenance",
+     .is_private = true,
+     .method = HTTP_PUT,
+     .takes_body = true,
+     .run = run_put_maintenance},
     {.method = HTTP_GET, .run = run_metrics},
 };
 
@@ -298,6 +317,7 @@ void endpoint_find(struct client *client, const struct head *head)
         demand->why = "this is not done by that method";
         demand->allow = endpoint->method == HTTP_POST    ? "POST"
                         : endpoint->method == HTTP_PATCH ? "PATCH"
+                        : endpoint->method == HTTP_PUT   ? "PUT"
                                                          : "GET, HEAD";
     } else {
         demand->endpoint = endpoint;

@@ -85,6 +85,54 @@ static void test_breakers(void **state)
         assert_false(patch_read_breaker(str_of(wrong[i]), &order, &text));
 }
 
+static void test_maintenance(void **state)
+{
+    struct patch_text text;
+    struct maintenance_patch patch;
+
+    assert_true(patch_read_maintenance(STR("{\"enabled\":true}"), &patch, &text));
+    assert_true(patch.is_enabled);
+    assert_int_equal(patch.page.n, 0);
+    assert_int_equal(patch.except_count, 0);
+    assert_true(patch_read_maintenance(
+        STR("{\"page\":\"down\",\"enabled\":false,\"except\":[\"10.0.0.0/8\",\"::1\"],"
+            "\"reason\":\"x\"}"),
+        &patch, &text));
+    assert_false(patch.is_enabled);
+    assert_true(str_eq(patch.page, STR("down")));
+    assert_int_equal(patch.except_count, 2);
+    assert_int_equal(patch.except[0].bits, 8);
+    assert_true(str_eq(patch.reason, STR("x")));
+}
+
+static void test_maintenance_refused(void **state)
+{
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        {"{}", "nothing is asked for: give 'enabled', true or false"},
+        {"{\"page\":\"x\"}", "nothing is asked for: give 'enabled', true or false"},
+        {"{\"enabled\":1}", "'enabled' must be true or false"},
+        {"{\"enabled\":\"true\"}", "'enabled' must be true or false"},
+        {"{\"enabled\":true,\"page\":\"\"}", "'page' must be the name of a page"},
+        {"{\"enabled\":true,\"except\":\"10.0.0.0/8\"}",
+         "'except' must be a list of at most 64 networks"},
+        {"{\"enabled\":true,\"except\":[\"10.0.0.1/8\"]}",
+         "'10.0.0.1/8' is not an address or a network (10.0.0.0/8)"},
+        {"{\"enabled\":true,\"except\":[7]}",
+         "'?' is not an address or a network (10.0.0.0/8)"},
+        {"{\"enabled\":true,\"state\":\"up\"}",
+         "unknown key 'state'; there are: enabled, page, except, reason"},
+    };
+    struct patch_text text;
+    struct maintenance_patch patch;
+
+    for (size_t i = 0; i < array_len(cases); i++) {
+        assert_false(patch_read_maintenance(str_of(cases[i].json), &patch, &text));
+        assert_string_equal(text.why, cases[i].why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +140,8 @@ int main(void)
         cmocka_unit_test(test_what_is_asked_for),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_longest_reason),
+        cmocka_unit_test(test_maintenance),
+        cmocka_unit_test(test_maintenance_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

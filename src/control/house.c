@@ -1,6 +1,7 @@
 /* What the admin server sees of the steward: metrics, status, readiness, reload. */
 #include "base/version.h"
 #include "control/circuits.h"
+#include "control/maintenance.h"
 #include "control/metrics.h"
 #include "control/orders.h"
 #include "control/status.h"
@@ -20,6 +21,7 @@ static struct overview look(const struct steward *steward)
         .last_reload_was_good = steward->reloads.last_was_good,
         .is_draining = steward->is_draining,
         .last_reload_at = steward->reloads.last_at,
+        .maintenance = maintenance_view(steward),
     };
 
     for (unsigned i = 0; i < LOG_SINK_COUNT; i++)
@@ -110,6 +112,12 @@ static unsigned force_breaker(void *owner, const struct breaker_order *order,
     return circuits_carry_out(owner, order, answer);
 }
 
+static unsigned put_maintenance(void *owner, const struct maintenance_patch *patch,
+                                struct scroll *answer)
+{
+    return maintenance_put(owner, patch, answer);
+}
+
 struct admin_house steward_house(struct steward *steward)
 {
     return (struct admin_house){
@@ -120,5 +128,6 @@ struct admin_house steward_house(struct steward *steward)
         .reload = reload,
         .patch_server = patch_server,
         .force_breaker = force_breaker,
+        .put_maintenance = put_maintenance,
     };
 }

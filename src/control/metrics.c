@@ -317,4 +317,5 @@ void metrics_write(const struct overview *view, struct scroll *out)
     write_errors(view, out);
     metrics_write_pools(view, out);
     metrics_write_breakers(view, out);
+    metrics_write_shed(view, out);
 }

@@ -19,6 +19,9 @@ void metrics_write_pools(const struct overview *view, struct scroll *out);
 /* metrics_breaker.c */
 void metrics_write_breakers(const struct overview *view, struct scroll *out);
 
+/* metrics_shed.c */
+void metrics_write_shed(const struct overview *view, struct scroll *out);
+
 /* Do servers have series of their own? */
 bool metrics_has_servers(const struct overview *view);
 

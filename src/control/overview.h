@@ -16,6 +16,16 @@ struct memory_area {
     uint64_t bytes;
 };
 
+/* Closed for maintenance? control/maintenance.h */
+struct maintenance_view {
+    bool is_on, is_ordered;
+    unsigned by; /* a user id, where it was ordered */
+    str reason;  /* theirs; may be empty */
+    str page;    /* empty: the built-in text */
+    unsigned except_count;
+    uint64_t since; /* wall ns; 0: never was on */
+};
+
 struct overview {
     const char *version;
     const struct snapshot *snapshot;
@@ -28,6 +38,7 @@ struct overview {
     uint64_t last_reload_at; /* wall ns */
     uint64_t log_dropped[LOG_SINK_COUNT];
     struct sys_usage usage;
+    struct maintenance_view maintenance;
     const struct memory_area *areas; /* up to one whose name is NULL; NULL: none */
 };
 

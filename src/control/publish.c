@@ -2,6 +2,7 @@
 #include "control/publish.h"
 
 #include "base/check.h"
+#include "control/maintenance.h"
 #include "proxy/door.h"
 #include "proxy/link.h"
 
@@ -110,6 +111,69 @@ void publish_set(struct steward *steward, struct pool_record *pool,
         } else {
             use_set(mail);
             set_was_left(&mail->mail);
+        }
+    }
+}
+
+/* ---- closures ---- */
+
+struct closure_mail {
+    struct mail mail;
+    struct steward *steward;
+    struct worker *worker;
+    struct closure *closure, *old;
+    unsigned *left; /* shared by the workers' mails; counted on the steward's thread */
+};
+
+static void use_closure(struct closure_mail *mail)
+{
+    struct worker *worker = mail->worker;
+
+    worker->closure = mail->closure;
+    if (mail->closure)
+        worker->curbs |= CURB_CLOSED;
+    else
+        worker->curbs &= ~(unsigned)CURB_CLOSED;
+}
+
+static void closure_was_left(struct mail *mail)
+{
+    struct closure_mail *left = container_of(mail, struct closure_mail, mail);
+
+    if (++*left->left == left->steward->worker_count) {
+        closure_free(left->old);
+        free(left->left);
+    }
+    free(left);
+}
+
+static void closure_arrived(struct mail *mail)
+{
+    struct closure_mail *arrived = container_of(mail, struct closure_mail, mail);
+
+    use_closure(arrived);
+    post_home(arrived->steward, mail, closure_was_left);
+}
+
+void publish_closure(struct steward *steward, struct closure *closure)
+{
+    unsigned *left = new_mail(sizeof *left);
+    struct closure *old = steward->upkeep.published;
+
+    steward->upkeep.published = closure;
+    for (unsigned i = 0; i < steward->worker_count; i++) {
+        struct closure_mail *mail = new_mail(sizeof *mail);
+
+        *mail = (struct closure_mail){.steward = steward,
+                                      .worker = &steward->workers[i],
+                                      .closure = closure,
+                                      .old = old,
+                                      .left = left};
+        if (steward->is_running) {
+            post_to(mail->worker, &mail->mail, closure_arrived);
+        } else {
+            use_closure(mail);
+            closure_was_left(&mail->mail);
         }
     }
 }

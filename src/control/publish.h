@@ -28,6 +28,10 @@ void publish_set(struct steward *steward, struct pool_record *pool,
 void publish_snapshot(struct steward *steward, struct generation *generation,
                       const struct new_port *ports, unsigned port_count);
 
+/* Every worker learns what is closed (NULL: nothing is); the closure before it is freed
+ * when all have. */
+void publish_closure(struct steward *steward, struct closure *closure);
+
 /* Idle links to a removed server are closed everywhere. */
 void publish_idle_links_end(struct steward *steward, struct server_record *server);
 

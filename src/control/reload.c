@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "control/circuits.h"
 #include "control/drain.h"
+#include "control/maintenance.h"
 #include "control/orders.h"
 #include "control/publish.h"
 #include "lb/sticky_table.h"
@@ -246,6 +247,7 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     apply_settings(steward, old, snapshot);
     sticky_keys_attach(&steward->sticky_keys, &steward->events, snapshot);
     publish_snapshot(steward, generation, ports.items, ports.count);
+    maintenance_apply(steward); /* behind the snapshot, whose pages it names */
     if (steward->options.accepted)
         steward->options.accepted(steward->options.owner, snapshot);
     return ERR_OK;

@@ -367,6 +367,34 @@ static void add_routes(struct scroll *out, const struct overview *view)
         scroll_char(out, ']');
 }
 
+/* "by uid 0 \"new database\"", "by the file". */
+static void add_maintenance(struct scroll *out, const struct overview *view)
+{
+    const struct maintenance_view *now = &view->maintenance;
+    struct scroll why = {0};
+
+    key(out, "maintenance");
+    scroll_char(out, '{');
+    add_bool(out, "on", now->is_on);
+    if (now->is_ordered)
+        scroll_format(&why, "by uid %u", now->by);
+    else
+        scroll_add(&why, STR("by the file"));
+    if (now->reason.n)
+        scroll_format(&why, " \"" STR_FMT "\"", STR_ARG(now->reason));
+    if (now->is_on || now->is_ordered) {
+        add_str(out, "reason", scroll_str(&why));
+        add_bool(out, "ordered", now->is_ordered);
+    }
+    if (now->is_on) {
+        add_str(out, "page", now->page);
+        add_u64(out, "exceptions", now->except_count);
+        add_ago(out, "since", now->since, view->wall);
+    }
+    scroll_char(out, '}');
+    scroll_close(&why);
+}
+
 void status_write(const struct overview *view, struct scroll *out)
 {
     scroll_char(out, '{');
@@ -375,6 +403,7 @@ void status_write(const struct overview *view, struct scroll *out)
     add_bool(out, "draining", view->is_draining);
     add_config(out, view);
     add_u64(out, "workers", view->worker_count);
+    add_maintenance(out, view);
     key(out, "listeners");
     scroll_char(out, '[');
     for (unsigned i = 0; i < view->snapshot->listener_count; i++)

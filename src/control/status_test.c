@@ -34,7 +34,7 @@ static void test_at_the_start(void **state)
     assert_string_equal(
         out.p,
         "{\"version\":\"1.2.3\",\"uptime\":3661,\"draining\":false,\"config\":{\"number\":42,"
-        "\"ok\":true,\"reloads\":0,\"refused\":0},\"workers\":2,\"listeners\":[{\"name\":"
+        "\"ok\":true,\"reloads\":0,\"refused\":0},\"workers\":2,\"maintenance\":{\"on\":false},\"listeners\":[{\"name\":"
         "\"web\",\"kind\":\"http\",\"addresses\":[],\"connections\":0,\"requests\":0}],"
         "\"pools\":[{\"name\":\"app\",\"balance\":\"least_connections\",\"up\":1,\"all\":2,"
         "\"state\":\"ok\",\"is_checked\":true,\"in_flight\":0,\"requests\":0,\"servers\":["

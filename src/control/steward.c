@@ -6,6 +6,7 @@
 #include "control/circuits.h"
 #include "control/drain.h"
 #include "control/ejection.h"
+#include "control/maintenance.h"
 #include "control/publish.h"
 
 #include <stdlib.h>
@@ -342,6 +343,7 @@ void steward_free(struct steward *steward)
         worker_close(&steward->workers[i]);
     open_last_mail(steward);
     registry_close(&steward->registry);
+    maintenance_close(steward);
     while (!list_is_empty(&steward->generations))
         free_generation(list_entry(steward->generations.next, struct generation, node));
     conn_limit_close(&steward->conn_limit);

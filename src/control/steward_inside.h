@@ -42,6 +42,24 @@ struct warming {
     struct timer timer;  /* runs while there are any */
 };
 
+/* What somebody has ordered of maintenance. All on the heap. */
+struct maintenance_order {
+    bool is_enabled;
+    bool has_page, has_except; /* else as the file says */
+    str page;
+    struct prefix *except;
+    unsigned except_count;
+    str reason;
+    unsigned by;             /* their user id */
+    struct maintenance file; /* what the file said when it was given */
+};
+
+struct upkeep {
+    struct maintenance_order *order; /* NULL: none */
+    struct closure *published;       /* what workers use or will use next; NULL: open */
+    uint64_t since;                  /* wall ns; of how it is now */
+};
+
 enum { STEWARD_MAGIC = 0x53545744 };
 
 /* Rule zero: the steward joins all parts of the control side, each a struct of its own. */
@@ -73,6 +91,7 @@ struct steward {
     unsigned housekept; /* how often */
     struct reload_account reloads;
     struct sticky_keys sticky_keys;
+    struct upkeep upkeep;
     uint64_t started; /* wall ns */
 };
 

@@ -57,6 +57,7 @@ const char *cause_text(enum cause cause)
         [CAUSE_TOO_LARGE] = "too_large",
         [CAUSE_BAD_REQUEST] = "bad_request",
         [CAUSE_BREAKER_OPEN] = "breaker_open",
+        [CAUSE_MAINTENANCE] = "maintenance",
         [CAUSE_OVERLOADED] = "overloaded",
         [CAUSE_UNRESOLVED] = "unresolved",
         [CAUSE_UNSUPPORTED] = "unsupported",

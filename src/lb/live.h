@@ -156,6 +156,7 @@ enum cause {
     CAUSE_TOO_LARGE,
     CAUSE_BAD_REQUEST,
     CAUSE_BREAKER_OPEN,
+    CAUSE_MAINTENANCE, /* closed for now, by the file or by hand */
     CAUSE_OVERLOADED,
     CAUSE_UNRESOLVED,
     CAUSE_UNSUPPORTED,

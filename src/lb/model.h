@@ -122,6 +122,32 @@ struct respond {
     str content_type;
 };
 
+/* An answer of ours with a text of the user's. */
+struct page {
+    str name; /* empty: of a class of errors */
+    unsigned status;
+    uint32_t retry_after; /* seconds; 0: nothing is said, but with 503 */
+    str body;             /* empty: the built-in text */
+    str content_type;
+    bool is_json;
+};
+
+enum { ERROR_FIRST = 400, ERROR_COUNT = 200 };
+
+struct page_book {
+    const struct page *items; /* with names */
+    unsigned count;
+    const struct page **errors; /* [status - ERROR_FIRST]; NULL: all are built in */
+};
+
+/* The file's own word; people may order another one live (control/maintenance). */
+struct maintenance {
+    bool is_enabled;
+    str page; /* empty: the built-in text */
+    const struct prefix *except;
+    unsigned except_count;
+};
+
 struct share {
     const struct pool *pool;
     unsigned weight;
@@ -327,6 +353,8 @@ struct snapshot {
     struct log_settings access_log, error_log;
     struct metrics_settings metrics;
     struct admin_settings admin;
+    struct page_book pages;
+    struct maintenance maintenance;
     struct snapshot_pin *pins; /* [worker] */
 };
 

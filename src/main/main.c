@@ -140,6 +140,15 @@ static const struct option_row order_options[] = {
     {.name = NULL},
 };
 
+static const struct option_row maintenance_options[] = {
+    {"--page", NULL, OPTION_VALUE, "NAME", "one of 'pages'; without it, the file's"},
+    {"--except", NULL, OPTION_VALUES, "CIDR",
+     "who is served as ever; without it, whom the file names"},
+    REASON_ROW,
+    SOCKET_ROW,
+    {.name = NULL},
+};
+
 static const struct verb verbs[] = {
     {"run", "[-c FILE]", "Runs the daemon in the foreground.", run_options, 0, run_verb},
     {"proxy", "--listen ADDRESS --to ADDRESS...", "Balances over servers named here.",
@@ -165,6 +174,8 @@ static const struct verb verbs[] = {
     {"breaker", "POOL/SERVER|route:NAME open|close|reset",
      "Holds a circuit breaker open or closed, or resets it.", reload_options, 2,
      breaker_verb},
+    {"maintenance", "on|off [--page NAME] [--except CIDR]...",
+     "Closes for maintenance, or opens again.", maintenance_options, 1, maintenance_verb},
     {"version", "", "Prints the version.", NULL, 0, version_verb},
     {"help", "[VERB]", "Prints this, or how a verb is used.", NULL, 1, help_verb},
     {.name = NULL},
@@ -198,7 +209,7 @@ static void list_verbs(void)
 {
     printf("weir %s, a load balancer\n\nusage: weir VERB ...\n\n", weir_version);
     for (const struct verb *verb = verbs; verb->name; verb++)
-        printf("  %-8s %s\n", verb->name, verb->doc);
+        printf("  %-11s %s\n", verb->name, verb->doc);
     puts("\n'weir help VERB' says more about one. Exit status: 0 good, 1 errors,\n"
          "2 wrong usage, 3 the daemon cannot be reached.");
 }

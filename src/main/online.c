@@ -131,3 +131,31 @@ int breaker_verb(const struct given *given)
     arena_reset(&line.arena);
     return status;
 }
+
+enum { EXCEPT_MOST = 64 };
+
+int maintenance_verb(const struct given *given)
+{
+    str word = option_word(given, 0), except[EXCEPT_MOST];
+    struct maintenance_wish wish = {
+        .is_on = str_eq(word, STR("on")),
+        .page = option_value(given, "--page"),
+        .except = except,
+        .reason = option_value(given, "--reason"),
+    };
+    struct line line;
+    struct cli cli;
+    enum cli_exit status;
+
+    if (!wish.is_on && !str_eq(word, STR("off")))
+        return usage_error(given->verb, "on or off? Write: weir maintenance on");
+    for (int at = 0; wish.except_count < EXCEPT_MOST &&
+                     option_next(given, "--except", &at, &except[wish.except_count]);)
+        wish.except_count++;
+    if (wish.except_count == EXCEPT_MOST)
+        return usage_error(given->verb, "that is too many exceptions for one order");
+    cli = line_open(given, &line);
+    status = cli_maintenance(&cli, &wish);
+    arena_reset(&line.arena);
+    return status;
+}

@@ -10,6 +10,7 @@ int demo_verb(const struct given *given);
 int drain_verb(const struct given *given);
 int enable_verb(const struct given *given);
 int weight_verb(const struct given *given);
+int maintenance_verb(const struct given *given);
 int reload_verb(const struct given *given);
 int status_verb(const struct given *given);
 int breaker_verb(const struct given *given);

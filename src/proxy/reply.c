@@ -62,18 +62,12 @@ static bool is_out_of_step(unsigned status)
            status == 431 || status == 505;
 }
 
-static enum flow reply_page(struct exchange *x, unsigned status, enum cause cause,
-                            const char *why, uint32_t retry_after)
+/* The built-in texts. */
+static void set_plain(struct exchange *x, str cause_word, const char *why)
 {
     struct text page = text_in(arena_alloc(&x->arena, PAGE_ROOM), PAGE_ROOM);
-    str cause_word = str_of(cause_text(cause));
+    unsigned status = x->response.status;
 
-    if (!x->request_id.p)
-        exchange_make_id(x);
-    begin(x, status);
-    x->cause = cause;
-    if (is_out_of_step(status))
-        x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
     if (prefers_json(x)) {
         struct json json = json_on(&page);
 
@@ -94,11 +88,39 @@ static enum flow reply_page(struct exchange *x, unsigned status, enum cause caus
                     STR_ARG(x->response.reason), why, STR_ARG(x->request_id));
         set_body(x, text_str(&page), STR("text/plain; charset=utf-8"));
     }
+}
+
+/* What every answer of ours to something that went wrong is like. page: NULL or without a
+ * body: the built-in text. retry_after: seconds; 0: nothing is said. */
+struct refusal {
+    unsigned status;
+    enum cause cause;
+    const char *why;
+    uint32_t retry_after;
+    const struct page *page;
+};
+
+static enum flow refuse(struct exchange *x, const struct refusal *refusal)
+{
+    const struct page *page = refusal->page;
+    unsigned status = refusal->status;
+    str cause_word = str_of(cause_text(refusal->cause));
+
+    if (!x->request_id.p)
+        exchange_make_id(x);
+    begin(x, status);
+    x->cause = refusal->cause;
+    if (is_out_of_step(status))
+        x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
+    if (page && page->body.n && (page->is_json || !prefers_json(x)))
+        set_body(x, page->body, page->content_type);
+    else
+        set_plain(x, cause_word, refusal->why);
     add(x, NAME_OTHER, STR("Weir-Cause"), cause_word);
     add(x, NAME_X_REQUEST_ID, STR("X-Request-Id"), x->request_id);
-    if (status == 503)
+    if (refusal->retry_after)
         add(x, NAME_RETRY_AFTER, STR("Retry-After"),
-            arena_printf(&x->arena, "%u", retry_after));
+            arena_printf(&x->arena, "%u", refusal->retry_after));
     if (status == 405)
         add(x, NAME_OTHER, STR("Allow"),
             STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
@@ -107,16 +129,55 @@ static enum flow reply_page(struct exchange *x, unsigned status, enum cause caus
     return FLOW_REPLY;
 }
 
+/* The user's page for that status; NULL: none. */
+static const struct page *error_page(const struct exchange *x, unsigned status)
+{
+    const struct page **errors = x->snapshot->pages.errors;
+
+    return errors && status - ERROR_FIRST < ERROR_COUNT ? errors[status - ERROR_FIRST]
+                                                        : NULL;
+}
+
 enum flow reply_error(struct exchange *x, unsigned status, enum cause cause,
                       const char *why)
 {
-    return reply_page(x, status, cause, why, RETRY_AFTER);
+    struct refusal refusal = {status, cause, why, status == 503 ? RETRY_AFTER : 0,
+                              error_page(x, status)};
+
+    return refuse(x, &refusal);
 }
 
 enum flow reply_later(struct exchange *x, enum cause cause, const char *why,
                       uint32_t seconds)
 {
-    return reply_page(x, 503, cause, why, seconds);
+    struct refusal refusal = {503, cause, why, seconds, error_page(x, 503)};
+
+    return refuse(x, &refusal);
+}
+
+static const struct page *named_page(const struct exchange *x, str name)
+{
+    const struct page_book *pages = &x->snapshot->pages;
+
+    for (unsigned i = 0; name.n && i < pages->count; i++)
+        if (str_eq(pages->items[i].name, name))
+            return &pages->items[i];
+    return NULL;
+}
+
+enum flow reply_page(struct exchange *x, str name, enum cause cause, const char *why)
+{
+    const struct page *page = named_page(x, name);
+    struct refusal refusal = {503, cause, why, RETRY_AFTER, page};
+
+    if (!page)
+        return reply_error(x, 503, cause, why);
+    refusal.status = page->status;
+    if (page->retry_after || page->status != 503)
+        refusal.retry_after = page->retry_after;
+    if (!page->body.n)
+        refusal.page = error_page(x, page->status);
+    return refuse(x, &refusal);
 }
 
 enum flow reply_respond(struct exchange *x, const struct respond *respond)

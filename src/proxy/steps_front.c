@@ -12,6 +12,7 @@
 #include "proxy/outcome.h"
 #include "proxy/reply.h"
 #include "proxy/stick.h"
+#include "proxy/shed.h"
 
 /* ---- route ---- */
 
@@ -73,6 +74,8 @@ enum flow step_route(struct exchange *x)
     if (!x->route)
         return reply_error(x, 404, CAUSE_NO_ROUTE, "no route matches this request");
     counter_add((uint64_t *)&x->route->live->shards[x->worker->index].in_flight, 1);
+    if (x->worker->curbs && shed_look(x) != FLOW_NEXT)
+        return FLOW_REPLY;
     return check_sizes(x);
 }
 

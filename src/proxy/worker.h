@@ -47,9 +47,23 @@ struct id_source {
     uint64_t count;
 };
 
+/* What is closed for now, as the steward last said; the file's word or people's. */
+struct closure {
+    str page; /* a name among the snapshot's pages; empty: the built-in text */
+    const struct prefix *except;
+    unsigned except_count;
+};
+
+/* Why a request may be turned away at all; none of them: nobody looks. */
+enum curb {
+    CURB_CLOSED = 1 << 0, /* worker->closure says for whom */
+};
+
 struct worker {
     unsigned magic;
     unsigned index;
+    unsigned curbs; /* enum curb */
+    const struct closure *closure;
     struct engine engine;
     struct sys_thread thread;
     struct snapshot *snapshot; /* what new work starts under */

@@ -80,6 +80,7 @@ def test_expand(case, tmp_path, validator):
     assert once.returncode == 0, once.stderr
     full = tmp_path / "full.yaml"
     full.write_text(once.stdout, encoding="utf-8")
+    (tmp_path / "inc").symlink_to(corpus.HERE / "inc")    # where own pages lie
     checked = weir("check", "--strict", "-c", str(full))
     assert checked.returncode == 0, checked.stdout
     again = weir("expand", "-c", str(full))

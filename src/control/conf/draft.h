@@ -24,6 +24,11 @@ struct trusted {
     unsigned count;
 };
 
+struct draft_maintenance {
+    struct maintenance spec;
+    const struct node *page; /* its name; NULL: none */
+};
+
 struct protect {
     struct slow_client slow_client;
 };
@@ -42,6 +47,7 @@ struct settings {
     struct logs logs;
     struct metrics_settings metrics;
     struct admin_settings admin;
+    struct draft_maintenance maintenance;
 };
 
 struct draft_listener {
@@ -81,6 +87,26 @@ struct draft_balance {
     struct balance_settings settings;
 };
 
+struct draft_page {
+    struct page spec;
+    const struct node *key;
+    const struct node *file; /* NULL: none */
+};
+
+/* A line of pages.errors. */
+struct draft_error_page {
+    unsigned first, last;    /* statuses */
+    const struct node *file; /* NULL: built in */
+};
+
+struct draft_pages {
+    struct draft_page *items;
+    unsigned count;
+    struct vec_of(struct draft_error_page) errors;
+    const struct page **by_status; /* of errors, when their files are read; NULL: none */
+    bool has_all;                  /* the section was readable */
+};
+
 struct draft_pool {
     struct pool spec;
     struct draft_balance balance;
@@ -89,7 +115,7 @@ struct draft_pool {
     const struct node *key;
     const struct node *breaker; /* its name; NULL: none */
     const struct node *first_weight;
-    const struct pair *locality;           /* where it is written */
+    const struct pair *locality; /* where it is written */
 };
 
 struct draft {
@@ -98,6 +124,7 @@ struct draft {
     struct draft_route *routes;
     struct draft_pool *pools;
     struct draft_breaker *breakers;
+    struct draft_pages pages;
     unsigned listener_count, route_count, pool_count, breaker_count;
     bool has_all_listeners, has_all_pools,
         has_all_breakers; /* their sections were readable */
@@ -116,6 +143,8 @@ extern const struct conf_choice check_kind_choices[];
 extern const struct conf_row tiers_rows[], locality_rows[];
 
 extern const struct conf_row breaker_rows[];
+extern const struct conf_row page_rows[], pages_beside_rows[], maintenance_rows[];
+extern const struct conf_form pages_form, page_name_form;
 
 extern const struct conf_form listeners_form, routes_form, pools_form, breakers_form;
 /* The name of a breaker, kept as a node at the row's offset. */

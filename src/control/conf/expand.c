@@ -5,6 +5,8 @@
  */
 #include "control/conf/expand.h"
 
+#include "control/conf/schema.h"
+
 #include "control/conf/utf8.h"
 
 enum { COMMENT_COLUMN = 44, LINE_MOST = 78, STEP = 2 };
@@ -207,6 +209,11 @@ static void print_named(struct expansion *expansion, const struct conf_row *row,
         begin_line(expansion, indent);
         print_text(expansion, pair->key->text, false);
         scroll_char(expansion->out, ':');
+        if (row->beside && rows_find(row->beside, pair->key->text)) {
+            print_value(expansion, pair->value, indent + STEP, false,
+                        where(expansion, pair->value, false));
+            continue;
+        }
         end_line(expansion, where(expansion, pair->key, false));
         print_rows(expansion, row->rows,
                    (struct level){pair->value, NULL, indent + STEP, false});

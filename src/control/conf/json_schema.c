@@ -128,6 +128,7 @@ static void value(struct writer *writer, const struct conf_row *row)
 }
 
 static void object(struct writer *writer, const struct conf_row *rows);
+static void properties(struct writer *writer, const struct conf_row *rows, bool is_first);
 
 /* The opening of a property, with what the reference says of it. */
 static void begin_property(struct writer *writer, const struct conf_row *row,
@@ -176,10 +177,19 @@ static void property(struct writer *writer, const struct conf_row *row, bool is_
         scroll_add(out, STR(", {\"minProperties\": 1, \"maxProperties\": 1}]}"));
         return;
     }
-    if (row->type == CONF_NAMED)
+    if (row->type == CONF_NAMED) {
         scroll_add(out, STR("{\"type\": \"object\", \"propertyNames\": {\"$ref\": "
-                            "\"#/definitions/name\"}, \"additionalProperties\": "));
-    else if (row->type == CONF_LIST)
+                            "\"#/definitions/name\"}, "));
+        if (row->beside) {
+            scroll_add(out, STR("\"properties\": {\n"));
+            writer->indent++;
+            properties(writer, row->beside, true);
+            writer->indent--;
+            scroll_add(out, STR("}, "));
+        }
+        scroll_add(out, STR("\"additionalProperties\": "));
+    }
+    if (row->type == CONF_LIST)
         scroll_add(out, STR("{\"type\": \"array\", \"items\": "));
     if (row->word || row->also)
         scroll_format(out, "%s{\"type\": [\"string\", \"boolean\"]}, ", any_of);

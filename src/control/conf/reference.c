@@ -173,6 +173,10 @@ void conf_reference(struct scroll *out)
 
         if (!row->rows)
             continue;
+        if (row->beside) {
+            scroll_format(out, "\n## %s\n\n%s\n", row->name, row->doc);
+            markdown_table(out, row->beside);
+        }
         scroll_format(&path, "%s%s", row->name, path_end(row));
         scroll_char(&path, '\0');
         markdown_section(out, row, path.p);
@@ -221,6 +225,8 @@ static void man_rows(struct scroll *out, const struct conf_row *rows)
         scroll_char(out, '\n');
         if (row->rows && !(row->flags & CONF_DEFAULTS)) {
             scroll_add(out, STR(".RS\n"));
+            if (row->beside)
+                man_rows(out, row->beside);
             man_rows(out, row->rows);
             scroll_add(out, STR(".RE\n"));
         }

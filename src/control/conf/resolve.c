@@ -11,18 +11,12 @@
 
 #include <stdlib.h>
 
-struct names {
-    struct map map;
-    str *sorted; /* made when first needed */
-    unsigned count;
-};
-
 static int by_text(const void *a, const void *b)
 {
     return str_compare(*(const str *)a, *(const str *)b);
 }
 
-static void names_init(struct names *names)
+void names_init(struct names *names)
 {
     const uint64_t seed[2] = {0, 0};
 
@@ -30,8 +24,8 @@ static void names_init(struct names *names)
     map_init(&names->map, seed);
 }
 
-static void complain_name(struct reader *reader, struct names *names, const char *thing,
-                          const char *label, const struct node *node)
+void complain_name(struct reader *reader, struct names *names, const char *thing,
+                   const char *label, const struct node *node)
 {
     struct complaint *complaint =
         complain(reader->complaints, "C030", node->place, "there is no %s named '%s'",

@@ -11,6 +11,23 @@ void resolve_try_addresses(struct reader *reader, const struct conf_world *world
 /* Complains of names that do not exist and of things given twice. */
 void resolve_names(struct reader *reader);
 
+/* Reads the files of own pages, and complains of those that can not be (pages.c). */
+void pages_resolve(struct reader *reader, const struct conf_world *world);
+void pages_build(struct reader *reader, struct snapshot *snapshot);
+
+/* Names of one kind of thing, for complaints about one that does not exist. */
+struct names {
+    struct map map;
+    str *sorted; /* made when first needed */
+    unsigned count;
+};
+
+void names_init(struct names *names);
+
+/* C030, with the names there are. thing: "pool", label: "pools". */
+void complain_name(struct reader *reader, struct names *names, const char *thing,
+                   const char *label, const struct node *node);
+
 /* Fills the snapshot from a draft without errors. */
 void resolve_build(struct reader *reader, struct snapshot *snapshot);
 

@@ -1,0 +1,244 @@
+/*
+ * Workers have a pointer to a closure each, which is built anew with every change and
+ * freed when all of them have the next one. Nothing else is shared.
+ */
+#include "control/maintenance.h"
+
+#include "base/check.h"
+#include "control/publish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static str copy_of(str s)
+{
+    char *copy = malloc(s.n + 1);
+
+    CHECK(copy != NULL);
+    memcpy(copy, s.n ? s.p : "", s.n);
+    copy[s.n] = 0;
+    return (str){copy, s.n};
+}
+
+static struct prefix *prefixes_of(const struct prefix *prefixes, unsigned count)
+{
+    struct prefix *copy = calloc(count + 1, sizeof *copy);
+
+    CHECK(copy != NULL);
+    if (count)
+        memcpy(copy, prefixes, count * sizeof *copy);
+    return copy;
+}
+
+/* ---- what holds now ---- */
+
+static const struct maintenance *of_file(const struct steward *steward)
+{
+    return &steward->current->maintenance;
+}
+
+static bool is_on(const struct steward *steward)
+{
+    const struct maintenance_order *order = steward->upkeep.order;
+
+    return order ? order->is_enabled : of_file(steward)->is_enabled;
+}
+
+/* Where an order is silent the file speaks. */
+static struct closure closure_now(const struct steward *steward)
+{
+    const struct maintenance_order *order = steward->upkeep.order;
+    const struct maintenance *file = of_file(steward);
+    struct closure closure = {file->page, file->except, file->except_count};
+
+    if (order && order->has_page)
+        closure.page = order->page;
+    if (order && order->has_except) {
+        closure.except = order->except;
+        closure.except_count = order->except_count;
+    }
+    return closure;
+}
+
+static void publish(struct steward *steward)
+{
+    struct closure now = closure_now(steward), *copy = NULL;
+
+    if (is_on(steward)) {
+        copy = calloc(1, sizeof *copy);
+        CHECK(copy != NULL);
+        *copy =
+            (struct closure){copy_of(now.page), prefixes_of(now.except, now.except_count),
+                             now.except_count};
+    }
+    if (copy || steward->upkeep.published)
+        publish_closure(steward, copy);
+}
+
+void closure_free(struct closure *closure)
+{
+    if (!closure)
+        return;
+    free((void *)(uintptr_t)closure->page.p);
+    free((void *)(uintptr_t)closure->except);
+    free(closure);
+}
+
+/* ---- orders ---- */
+
+static void order_free(struct maintenance_order *order)
+{
+    if (!order)
+        return;
+    free((void *)(uintptr_t)order->page.p);
+    free((void *)(uintptr_t)order->reason.p);
+    free((void *)(uintptr_t)order->file.page.p);
+    free((void *)(uintptr_t)order->file.except);
+    free(order->except);
+    free(order);
+}
+
+static void forget_order(struct steward *steward)
+{
+    order_free(steward->upkeep.order);
+    steward->upkeep.order = NULL;
+}
+
+static void remember_order(struct steward *steward, const struct maintenance_patch *patch)
+{
+    struct maintenance_order *order = calloc(1, sizeof *order);
+    const struct maintenance *file = of_file(steward);
+
+    CHECK(order != NULL);
+    *order = (struct maintenance_order){
+        .is_enabled = patch->is_enabled,
+        .has_page = patch->page.n > 0,
+        .has_except = patch->except_count > 0,
+        .page = copy_of(patch->page),
+        .except = prefixes_of(patch->except, patch->except_count),
+        .except_count = patch->except_count,
+        .reason = copy_of(patch->reason),
+        .by = patch->by,
+        .file = {file->is_enabled, copy_of(file->page),
+                 prefixes_of(file->except, file->except_count), file->except_count},
+    };
+    forget_order(steward);
+    steward->upkeep.order = order;
+}
+
+static bool is_same(const struct maintenance *a, const struct maintenance *b)
+{
+    bool is_same = a->is_enabled == b->is_enabled && str_eq(a->page, b->page) &&
+                   a->except_count == b->except_count;
+
+    for (unsigned i = 0; is_same && i < a->except_count; i++)
+        is_same = a->except[i].bits == b->except[i].bits &&
+                  addr_eq(&a->except[i].addr, &b->except[i].addr);
+    return is_same;
+}
+
+/* ---- telling ---- */
+
+/* Something has changed; was it on before? */
+static void tell(struct steward *steward, bool was_on)
+{
+    const struct maintenance_order *order = steward->upkeep.order;
+    struct closure closure = closure_now(steward);
+    char by[24] = "the file";
+
+    if (order)
+        snprintf(by, sizeof by, "uid %u", order->by);
+    if (is_on(steward) != was_on)
+        steward->upkeep.since = sys_wall();
+    if (is_on(steward))
+        EVENT(&steward->events, LOG_WARN,
+              was_on ? "maintenance has changed" : "maintenance has begun",
+              {"by", str_of(by)}, {"page", closure.page.n ? closure.page : STR("-")},
+              {"reason", order ? order->reason : STR("")});
+    else if (was_on)
+        EVENT(&steward->events, LOG_INFO, "maintenance has ended", {"by", str_of(by)},
+              {"reason", order ? order->reason : STR("")});
+}
+
+struct maintenance_view maintenance_view(const struct steward *steward)
+{
+    const struct maintenance_order *order = steward->upkeep.order;
+    struct closure closure = closure_now(steward);
+
+    return (struct maintenance_view){
+        .is_on = is_on(steward),
+        .is_ordered = order != NULL,
+        .by = order ? order->by : 0,
+        .reason = order ? order->reason : STR(""),
+        .page = closure.page,
+        .except_count = closure.except_count,
+        .since = steward->upkeep.since,
+    };
+}
+
+/* ---- what changes it ---- */
+
+void maintenance_apply(struct steward *steward)
+{
+    struct upkeep *upkeep = &steward->upkeep;
+    bool was_on = upkeep->published != NULL;
+
+    if (upkeep->order && !is_same(&upkeep->order->file, of_file(steward))) {
+        EVENT(&steward->events, LOG_WARN,
+              "the file has a new word on maintenance: it replaces the order",
+              {"ordered", upkeep->order->is_enabled ? STR("on") : STR("off")},
+              {"file", of_file(steward)->is_enabled ? STR("on") : STR("off")});
+        forget_order(steward);
+    }
+    if (is_on(steward) != was_on)
+        tell(steward, was_on);
+    publish(steward);
+}
+
+static bool has_page(const struct snapshot *snapshot, str name)
+{
+    for (unsigned i = 0; i < snapshot->pages.count; i++)
+        if (str_eq(snapshot->pages.items[i].name, name))
+            return true;
+    return false;
+}
+
+static unsigned refuse_page(const struct steward *steward, str name,
+                            struct scroll *answer)
+{
+    const struct page_book *pages = &steward->current->pages;
+
+    scroll_format(answer, "there is no page '" STR_FMT "'", STR_ARG(name));
+    for (unsigned i = 0; i < pages->count; i++)
+        scroll_format(answer, "%s" STR_FMT,
+                      i ? ", " : "; there are: ", STR_ARG(pages->items[i].name));
+    return 404;
+}
+
+unsigned maintenance_put(struct steward *steward, const struct maintenance_patch *patch,
+                         struct scroll *answer)
+{
+    bool was_on = steward->upkeep.published != NULL;
+    struct maintenance_view view;
+
+    if (patch->page.n && !has_page(steward->current, patch->page))
+        return refuse_page(steward, patch->page, answer);
+    remember_order(steward, patch);
+    tell(steward, was_on);
+    if (patch->is_enabled == of_file(steward)->is_enabled && !patch->page.n &&
+        !patch->except_count)
+        forget_order(steward); /* all as the file says */
+    publish(steward);
+    view = maintenance_view(steward);
+    scroll_format(answer, "{\"enabled\":%s,\"page\":", view.is_on ? "true" : "false");
+    scroll_json(answer, view.page);
+    scroll_format(answer, ",\"exceptions\":%u}\n", view.except_count);
+    return 200;
+}
+
+void maintenance_close(struct steward *steward)
+{
+    forget_order(steward);
+    closure_free(steward->upkeep.published);
+    steward->upkeep.published = NULL;
+}
