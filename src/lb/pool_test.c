@@ -215,6 +215,93 @@ static void test_all_ramps_are_low(void **state)
     }
 }
 
+/* ---- clients who were here before ---- */
+
+/* A crew of four for a pool that is sticky; the ids are 100, 101, ... */
+static struct crew *sticky_crew(const char *balancer)
+{
+    static struct sticky sticky;
+    struct crew *crew = crew_new(NULL, 4);
+
+    for (unsigned i = 0; i < 4; i++)
+        crew->live[i].id = 100 + i;
+    crew->pool.sticky = &sticky;
+    crew->members[3].is_draining = true;
+    crew->members[2].weight = 0;
+    crew->members[1].max_in_flight = 1;
+    crew_start(crew, balancer, 7);
+    return crew;
+}
+
+static void test_find_by_id(void **state)
+{
+    struct crew *crew = sticky_crew("random"), *plain = crew_new(NULL, 4);
+
+    for (unsigned i = 0; i < 4; i++)
+        assert_ptr_equal(endpoint_set_find(crew->set, 100 + i)->live, &crew->live[i]);
+    assert_null(endpoint_set_find(crew->set, 99));
+    assert_null(endpoint_set_find(crew->set, 104));
+    crew_start(plain, "random", 1);
+    assert_null(endpoint_set_find(plain->set, 0)); /* the pool is not sticky */
+    crew_free(crew);
+    crew_free(plain);
+}
+
+/* A wish is granted to whom nothing new would go, but not by who is down or full. */
+static void test_wishes(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = sticky_crew((*row)->name);
+
+        for (unsigned i = 0; i < 4; i++) {
+            crew->ask.wish = endpoint_set_find(crew->set, 100 + i);
+            assert_int_equal(crew_pick(crew), (int)i);
+            crew_set_health(crew, i, HEALTH_DOWN);
+            assert_int_not_equal(crew_pick(crew), (int)i);
+            crew->ask.is_wish_all = true;
+            assert_int_equal(crew_pick(crew), -1);
+            crew->ask.is_wish_all = false;
+            crew_set_health(crew, i, HEALTH_UP);
+        }
+        crew->ask.wish = endpoint_set_find(crew->set, 101);
+        assert_true(server_take(crew->ask.wish));
+        assert_int_equal(crew_pick(crew), 0); /* the only other one for new ones */
+        server_give(&crew->live[1]);
+        ask_add_tried(&crew->ask, &crew->live[1]);
+        assert_int_equal(crew_pick(crew), 0);
+        crew_free(crew);
+    }
+}
+
+/* By the key alone, whatever the balancer is: the same key, the same server; of one that
+ * goes only its own keys move. */
+static void test_by_rendezvous(void **state)
+{
+    enum { KEYS = 300 };
+    int before[KEYS];
+
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        struct crew *crew = sticky_crew((*row)->name);
+        unsigned counts[4] = {0};
+
+        crew->ask.has_key = crew->ask.is_by_rendezvous = true;
+        for (unsigned i = 0; i < KEYS; i++) {
+            crew->ask.key = i * UINT64_C(0x9e3779b97f4a7c15);
+            before[i] = crew_pick(crew);
+            assert_int_equal(crew_pick(crew), before[i]);
+            counts[before[i]]++;
+        }
+        assert_int_equal(counts[2] + counts[3], 0); /* nothing new */
+        assert_in_range(counts[0], KEYS / 3, KEYS * 2 / 3);
+        crew_set_health(crew, 0, HEALTH_DOWN);
+        for (unsigned i = 0; i < KEYS; i++) {
+            crew->ask.key = i * UINT64_C(0x9e3779b97f4a7c15);
+            assert_int_equal(crew_pick(crew), 1);
+        }
+        crew_free(crew);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +315,9 @@ int main(void)
         cmocka_unit_test(test_all_balancers_on_random_states),
         cmocka_unit_test(test_ramp_is_a_part_of_the_weight),
         cmocka_unit_test(test_all_ramps_are_low),
+        cmocka_unit_test(test_find_by_id),
+        cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_by_rendezvous),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
