@@ -222,6 +222,8 @@ static void check_pools(const struct registry *registry)
             struct server_record *server = list_entry(inner, struct server_record, node);
 
             must_be("requests in flight at a server", server->live.in_flight, 0);
+            must_be("probes of a breaker",
+                    circuit_unpack(server->live.circuit.word).probes, 0);
             if (!server->entry)
                 violation("a removed server is still there");
         }
@@ -237,6 +239,8 @@ static void check_routes(const struct registry *registry)
         for (unsigned k = 0; k < rules.workers; k++)
             sum += route->live.shards[k].in_flight;
         must_be("requests in flight on a route", (uint64_t)sum, 0);
+        must_be("probes of a route's breaker",
+                circuit_unpack(route->live.circuit.word).probes, 0);
         if (!route->is_current && !house.ends_by)
             violation("a removed route is still there");
     }

@@ -62,6 +62,23 @@ static void add_listeners(struct text *out)
         text_add(out, STR("  other: {address: \"10.0.0.1:81\"}\n"));
 }
 
+/* Of servers and of routes; a calm world has none, for they refuse what could be served. */
+static void add_breaker(struct text *out, const char *before, const char *behind)
+{
+    if (!rules.is_calm && draw_percent(30))
+        text_format(out, "%sbreaker: shared%s", before, behind);
+}
+
+static void add_breakers(struct text *out)
+{
+    text_format(
+        out,
+        "breakers: {shared: {failures: %u, window: 1s, open: %ums, half_open: %u, "
+        "close_after: %u}}\n",
+        1 + (unsigned)draw(4), (unsigned)draw_between(100, 3000), 1 + (unsigned)draw(3),
+        1 + (unsigned)draw(3));
+}
+
 static void add_routes(struct text *out)
 {
     text_add(out, STR("routes:\n"
@@ -74,8 +91,9 @@ static void add_routes(struct text *out)
                       "\"https://sim{uri}\", status: 301}}\n"
                       "  - {name: respond, match: {path: /respond}, respond: {status: "
                       "200, body: hello}}\n"));
-    text_add(out, draw_percent(70) ? STR("  - {name: rest, to: main}\n")
-                                   : STR("  - {name: all, to: main}\n"));
+    text_format(out, "  - {name: %s, to: main", draw_percent(70) ? "rest" : "all");
+    add_breaker(out, ", ", "");
+    text_add(out, STR("}\n"));
 }
 
 static const char *draw_balance(void)
@@ -101,15 +119,23 @@ static const char *draw_balance(void)
 /* Without a path a connect decides. */
 static void add_health(struct text *out, bool may_be_http)
 {
-    if (draw_percent(30)) {
-        text_add(out, STR("    health: {active: off}\n"));
-        return;
-    }
-    text_format(out,
-                "    health: {active: {%sinterval: %ums, timeout: %ums, "
-                "unhealthy_after: 3, healthy_after: 2}}\n",
-                may_be_http && draw_percent(60) ? "path: /health, " : "",
-                (unsigned)draw_between(300, 1500), (unsigned)draw_between(200, 300));
+    bool is_passive = !rules.is_calm && draw_percent(30);
+
+    if (draw_percent(30))
+        text_add(out, STR("    health: {active: off"));
+    else
+        text_format(out,
+                    "    health: {active: {%sinterval: %ums, timeout: %ums, "
+                    "unhealthy_after: 3, healthy_after: 2}",
+                    may_be_http && draw_percent(60) ? "path: /health, " : "",
+                    (unsigned)draw_between(300, 1500), (unsigned)draw_between(200, 300));
+    if (is_passive)
+        text_format(out,
+                    ", passive: {failures: %u, error_rate: 30%%, latency: 3, within: 1s, "
+                    "samples: 5, eject: %ums, max_ejected: %u%%}",
+                    1 + (unsigned)draw(5), (unsigned)draw_between(100, 3000),
+                    (unsigned)draw(101));
+    text_add(out, STR("}\n"));
 }
 
 static void begin_pool(struct text *out, const char *name)
@@ -124,6 +150,7 @@ static void begin_pool(struct text *out, const char *name)
     if (draw_percent(25))
         text_format(out, "    slow_start: %ums\n", (unsigned)draw_between(200, 5000));
     add_health(out, strcmp(name, "db") != 0);
+    add_breaker(out, "    ", "\n");
     text_add(out, STR("    servers:\n"));
 }
 
@@ -169,6 +196,7 @@ void setup_write(void)
     add_listeners(&out);
     add_routes(&out);
     add_pools(&out);
+    add_breakers(&out);
     disk_put(SETUP_FILE, text_str(&out));
 }
 
