@@ -6,6 +6,8 @@
 
 #include "proto/names.h"
 
+#define RETRY_WINDOW_NS (UINT64_C(10) * 1000000000)
+
 enum { BACKOFF_DOUBLINGS = 4 };
 
 static uint32_t status_bit(unsigned status)
@@ -96,21 +98,74 @@ uint32_t retry_after_read(str value)
     return (uint32_t)seconds * 1000;
 }
 
-bool retry_budget_take(struct pool_live *pool, const struct retries *retries)
+/* Requests of the pool so far, over all workers. */
+static uint64_t requests_of(const struct pool_live *pool)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < pool->worker_count; i++)
+        sum += counter_read(&pool->shards[i].requests);
+    return sum;
+}
+
+/* A new window begins with what the requests since the last one began allow for. */
+static void window_begin(struct pool_live *pool, const struct retries *retries,
+                         uint64_t word, uint64_t now)
+{
+    struct retry_window *window = &pool->retry_window;
+    uint64_t requests = requests_of(pool);
+    uint64_t began = atomic_load_explicit(&window->began, memory_order_relaxed);
+    uint64_t since =
+        requests - atomic_load_explicit(&window->requests, memory_order_relaxed);
+    uint64_t share = since * retries->budget_share / 100;
+
+    if (began && now - began > RETRY_WINDOW_NS)
+        share = (uint64_t)((unsigned __int128)share * RETRY_WINDOW_NS / (now - began));
+    if (!atomic_compare_exchange_strong_explicit(
+            &window->word, &word, (now / RETRY_WINDOW_NS) << 32, memory_order_relaxed,
+            memory_order_relaxed))
+        return; /* another worker was first */
+    atomic_store_explicit(&window->allowed,
+                          share < UINT32_MAX ? (unsigned)share : UINT32_MAX,
+                          memory_order_relaxed);
+    atomic_store_explicit(&window->began, now, memory_order_relaxed);
+    atomic_store_explicit(&window->requests, requests, memory_order_relaxed);
+}
+
+/* Counts a retry in; with `must_fit` only if the window allows for one more. */
+static bool window_take(struct pool_live *pool, const struct retries *retries,
+                        uint64_t now, bool must_fit)
+{
+    struct retry_window *window = &pool->retry_window;
+    uint64_t word = atomic_load_explicit(&window->word, memory_order_relaxed);
+
+    if (word >> 32 != now / RETRY_WINDOW_NS) {
+        window_begin(pool, retries, word, now);
+        word = atomic_load_explicit(&window->word, memory_order_relaxed);
+    }
+    do {
+        if (must_fit && (uint32_t)word >=
+                            atomic_load_explicit(&window->allowed, memory_order_relaxed))
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(
+        &window->word, &word, word + 1, memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
+                       uint64_t now)
 {
     uint64_t requests = atomic_load_explicit(&pool->in_flight, memory_order_relaxed);
     uint64_t most = requests * retries->budget_share / 100;
-    unsigned now = atomic_load_explicit(&pool->retries_in_flight, memory_order_relaxed);
+    unsigned before =
+        atomic_fetch_add_explicit(&pool->retries_in_flight, 1, memory_order_relaxed);
 
     if (most < retries->budget_floor)
         most = retries->budget_floor;
-    do {
-        if (now >= most)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(&pool->retries_in_flight, &now,
-                                                    now + 1, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    return true;
+    if (window_take(pool, retries, now, before >= most))
+        return true;
+    retry_budget_give(pool);
+    return false;
 }
 
 void retry_budget_give(struct pool_live *pool)

@@ -56,11 +56,16 @@ MUST_CHECK bool retry_pause(const struct retries *retries, const struct retry_ca
 uint32_t retry_after_read(str value);
 
 /*
- * One retry in flight at the pool, unless there are budget_floor of them and
- * budget_share percent of its requests in flight already. Any thread. Give back exactly
- * once for each true, when that try has ended.
+ * One retry in flight at the pool, as long as there are fewer than budget_floor, or than
+ * budget_share percent of its requests in flight; or else as long as the retries of the
+ * last ten seconds are fewer than that share of the requests of ten seconds (Finagle's
+ * RetryBudget). The first lets a quiet pool retry at all; the second lets all requests go
+ * on elsewhere that a dying server takes along at once, which may well be more than the
+ * share of what is in flight; together they keep a storm to the share. Any thread. now:
+ * monotonic ns. Give back exactly once for each true, when that try has ended.
  */
-MUST_CHECK bool retry_budget_take(struct pool_live *pool, const struct retries *retries);
+MUST_CHECK bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
+                                  uint64_t now);
 void retry_budget_give(struct pool_live *pool);
 
 #endif

@@ -205,6 +205,8 @@ static void test_what_the_server_asks_for(void **state)
     assert_int_equal(ms, 2000);
 }
 
+#define BEGIN (UINT64_C(1000) * 1000000000)
+
 static void test_budget(void **state)
 {
     struct pool_live *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
@@ -218,15 +220,87 @@ static void test_budget(void **state)
     for (size_t i = 0; i < array_len(cases); i++) {
         atomic_store(&pool->in_flight, cases[i].in_flight);
         for (unsigned taken = 0; taken < cases[i].allowed; taken++)
-            assert_true(retry_budget_take(pool, &defaults));
-        assert_false(retry_budget_take(pool, &defaults));
+            assert_true(retry_budget_take(pool, &defaults, BEGIN));
+        assert_false(retry_budget_take(pool, &defaults, BEGIN));
         assert_int_equal(pool->retries_in_flight, cases[i].allowed);
         retry_budget_give(pool);
-        assert_true(retry_budget_take(pool, &defaults));
+        assert_true(retry_budget_take(pool, &defaults, BEGIN));
         for (unsigned taken = 0; taken < cases[i].allowed; taken++)
             retry_budget_give(pool);
         assert_int_equal(pool->retries_in_flight, 0);
     }
+    free(pool);
+}
+
+/* What may be retried at that moment, all at once. */
+static unsigned retries_of(struct pool_live *pool, uint64_t now)
+{
+    unsigned taken = 0;
+
+    while (retry_budget_take(pool, &defaults, now))
+        taken++;
+    return taken;
+}
+
+static struct pool_live *busy_pool(struct pool_shard *shards)
+{
+    struct pool_live *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
+
+    assert_non_null(pool);
+    memset(pool, 0, sizeof *pool);
+    pool->shards = shards;
+    pool->worker_count = 2;
+    atomic_store(&pool->in_flight, 40);
+    return pool;
+}
+
+static void end_retries(struct pool_live *pool)
+{
+    while (pool->retries_in_flight)
+        retry_budget_give(pool);
+}
+
+/* A quarter of what is in flight breaks at once: more than the share of it, less than the
+ * share of what came in ten seconds. */
+static void test_budget_for_a_server_that_dies(void **state)
+{
+    _Alignas(CACHE_LINE) static struct pool_shard shards[2];
+    struct pool_live *pool = busy_pool(shards);
+
+    assert_int_equal(retries_of(pool, BEGIN), 8); /* no request has come yet */
+    end_retries(pool);
+    shards[0].requests = shards[1].requests = 500;
+    assert_int_equal(retries_of(pool, BEGIN + RETRY_WINDOW_NS), 200);
+    free(pool);
+}
+
+/* Twice as many may not be had by asking at the right moments. */
+static void test_budget_in_a_storm(void **state)
+{
+    _Alignas(CACHE_LINE) static struct pool_shard shards[2];
+    struct pool_live *pool = busy_pool(shards);
+    unsigned retried = 0;
+
+    for (unsigned second = 0; second < 100; second++) {
+        shards[0].requests += 600;
+        shards[1].requests += 400;
+        end_retries(pool);
+        retried += retries_of(pool, BEGIN + second * UINT64_C(1000000000));
+    }
+    assert_in_range(retried, 100000 * 15 / 100, 100000 * 20 / 100 + 100 * 8);
+    free(pool);
+}
+
+/* What was saved in an hour is worth ten seconds. */
+static void test_budget_does_not_pile_up(void **state)
+{
+    _Alignas(CACHE_LINE) static struct pool_shard shards[2];
+    struct pool_live *pool = busy_pool(shards);
+
+    assert_int_equal(retries_of(pool, BEGIN), 8);
+    end_retries(pool);
+    shards[0].requests = 3600 * 100;
+    assert_int_equal(retries_of(pool, BEGIN + UINT64_C(3600) * 1000000000), 200);
     free(pool);
 }
 
@@ -243,6 +317,9 @@ int main(void)
         cmocka_unit_test(test_a_pause_ends_with_the_deadline),
         cmocka_unit_test(test_what_the_server_asks_for),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_budget_for_a_server_that_dies),
+        cmocka_unit_test(test_budget_in_a_storm),
+        cmocka_unit_test(test_budget_does_not_pile_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

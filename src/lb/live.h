@@ -128,11 +128,20 @@ struct pool_desk {
     void *scratch;                          /* the balancers' memory; made with the set */
 };
 
+/* Retries of the last seconds, for the budget (guard/retry). Touched by retries alone. */
+struct retry_window {
+    _Atomic(uint64_t) word;     /* number of the window << 32 | retries in it */
+    _Atomic(unsigned) allowed;  /* in it */
+    _Atomic(uint64_t) began;    /* monotonic ns */
+    _Atomic(uint64_t) requests; /* of the pool, when it began */
+};
+
 struct pool_live {
     str name;
     _Atomic(unsigned) holds;                   /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
+    struct retry_window retry_window;
     struct pool_shard *shards;   /* [worker] */
     struct pool_desk *desks;     /* [worker] */
     struct sticky_table *sticky; /* NULL: no snapshot has needed one yet */

@@ -9,11 +9,12 @@
 enum { SECONDS_MOST = 86400 };
 
 /* The budget for one probe, if it takes one and has none. */
-static bool has_budget(const struct pool *pool, struct pool_live **budget)
+static bool has_budget(const struct worker *worker, const struct pool *pool,
+                       struct pool_live **budget)
 {
     if (!budget || *budget)
         return true;
-    if (!retry_budget_take(pool->live, &pool->retries))
+    if (!retry_budget_take(pool->live, &pool->retries, worker->engine.loop.now))
         return false;
     *budget = pool->live;
     return true;
@@ -27,7 +28,7 @@ static bool enter(struct worker *worker, const struct pool *pool, struct ask *as
     static const struct server_outcome nothing = {.says = BREAKER_NOTHING};
 
     *permit = outcome_enter_server(worker, pool, server);
-    if (*permit && (!breaker_is_probe(*permit) || has_budget(pool, budget)))
+    if (*permit && (!breaker_is_probe(*permit) || has_budget(worker, pool, budget)))
         return true;
     if (*permit) {
         outcome_report(worker, pool, server, permit, &nothing);

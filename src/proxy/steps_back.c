@@ -137,10 +137,12 @@ static bool may_retry(struct exchange *x, struct retry_case what)
                                              &x->worker->engine.rand, &pause))
         return false;
     if (verdict == RETRY_COSTS) {
-        if (!x->attempt.retry_of && !retry_budget_take(pool, &x->pool->retries))
-            return false;
-        budget = pool; /* taken now, or by the retry that has failed */
+        if (x->attempt.retry_of) /* each retry draws on it */
+            retry_budget_give(x->attempt.retry_of);
         x->attempt.retry_of = NULL;
+        if (!retry_budget_take(pool, &x->pool->retries, exchange_now(x)))
+            return false;
+        budget = pool;
     }
     attempt_end(x, false);
     x->response.status = 0;
