@@ -70,6 +70,9 @@ struct maintenance_wish {
 /* weir maintenance. */
 enum cli_exit cli_maintenance(const struct cli *cli, const struct maintenance_wish *wish);
 
+/* weir degrade: the level of a ladder, or auto. */
+enum cli_exit cli_degrade(const struct cli *cli, str ladder, str level, str reason);
+
 /* ---- shared by the verbs ---- */
 
 /*

@@ -229,6 +229,28 @@ static void print_maintenance(const struct cli *cli, struct arena *arena,
             STR_ARG(page), exceptions, exceptions == 1 ? "" : "s", STR_ARG(why));
 }
 
+/* "! degrade shop-levels: reduced (2m): 2 of 4 healthy (50%)"; nothing at full. */
+static void print_ladders(const struct cli *cli, struct arena *arena, const json_t *all)
+{
+    json_t *ladder;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "degrade"), i, ladder)
+    {
+        str name = text_of(ladder, "name"), level = text_of(ladder, "level");
+        str why = text_of(ladder, "reason"), since;
+        bool is_forced = json_is_true(json_object_get(ladder, "forced"));
+
+        if (str_eq(level, STR("full")) && !is_forced)
+            continue;
+        since = say_duration(arena, real_of(ladder, "since"));
+        fprintf(cli->out,
+                "! degrade " STR_FMT ": " STR_FMT "%s (" STR_FMT "): " STR_FMT "\n",
+                STR_ARG(name), STR_ARG(level), is_forced ? "*" : "", STR_ARG(since),
+                STR_ARG(why));
+    }
+}
+
 static void print_all(const struct cli *cli, struct arena *arena, const json_t *all)
 {
     struct table listeners = {.arena = arena, .columns = 6, .right = "lrrrrr"};
@@ -240,6 +262,7 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     table_print_beside(cli->out, &listeners, &pools);
     print_routes(cli, arena, all);
     print_maintenance(cli, arena, all);
+    print_ladders(cli, arena, all);
 }
 
 /* ---- one pool ---- */

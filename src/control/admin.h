@@ -43,6 +43,13 @@ struct maintenance_patch {
     unsigned by;
 };
 
+/* The level of a ladder: control/degrade.h. */
+struct degrade_patch {
+    str level; /* or auto */
+    str reason;
+    unsigned by;
+};
+
 /* What the admin server asks of the steward. All are called on the steward's thread. */
 struct admin_house {
     void *owner;
@@ -61,6 +68,8 @@ struct admin_house {
     /* In the same manner. */
     unsigned (*put_maintenance)(void *owner, const struct maintenance_patch *patch,
                                 struct scroll *answer);
+    unsigned (*put_degrade)(void *owner, str name, const struct degrade_patch *patch,
+                            struct scroll *answer);
 };
 
 struct admin;

@@ -164,6 +164,21 @@ static void run_put_maintenance(struct client *client)
     answer_done(client, house->put_maintenance(house->owner, &patch, &client->answer));
 }
 
+static void run_put_degrade(struct client *client)
+{
+    const struct admin_house *house = &admin_of(client)->house;
+    struct patch_text text;
+    struct degrade_patch patch;
+
+    if (!patch_read_degrade(scroll_str(&client->body), &patch, &text)) {
+        client_refuse(client, 400, text.why);
+        return;
+    }
+    patch.by = client->user;
+    answer_done(client, house->put_degrade(house->owner, client->demand.names[0], &patch,
+                                           &client->answer));
+}
+
 static const struct endpoint endpoints[] = {
     {.path = "/healthz", .method = HTTP_GET, .run = run_health},
     {.path = "/readyz", .method = HTTP_GET, .run = run_ready},
@@ -189,6 +204,11 @@ static const struct endpoint endpoints[] = {
      .method = HTTP_PUT,
      .takes_body = true,
      .run = run_put_maintenance},
+    {.path = "/v1/degrade/*",
+     .is_private = true,
+     .method = HTTP_PUT,
+     .takes_body = true,
+     .run = run_put_degrade},
     {.method = HTTP_GET, .run = run_metrics},
 };
 

@@ -217,3 +217,38 @@ bool patch_read_maintenance(str json, struct maintenance_patch *patch,
         return false;
     return is_said || refuse(text, "nothing is asked for: give 'enabled', true or false");
 }
+
+/* ---- degradation ---- */
+
+static bool read_level(const json_t *value, void *object, struct patch_text *text)
+{
+    struct degrade_patch *patch = object;
+    size_t n = json_string_length(value);
+
+    if (!json_is_string(value) || n == 0 || n > sizeof text->name)
+        return refuse(text, "'level' must be the name of a level, or auto");
+    memcpy(text->name, json_string_value(value), n);
+    patch->level = (str){text->name, n};
+    return true;
+}
+
+static bool read_degrade_reason(const json_t *value, void *object,
+                                struct patch_text *text)
+{
+    struct degrade_patch *patch = object;
+
+    return read_reason(value, &patch->reason, text);
+}
+
+static const struct patch_key degrade_keys[] = {
+    {"level", read_level}, {"reason", read_degrade_reason}, {NULL, NULL}};
+
+bool patch_read_degrade(str json, struct degrade_patch *patch, struct patch_text *text)
+{
+    bool is_said;
+
+    *patch = (struct degrade_patch){.reason = STR("")};
+    if (!read_object(json, degrade_keys, patch, text, &is_said))
+        return false;
+    return is_said || refuse(text, "nothing is asked for: give 'level'");
+}

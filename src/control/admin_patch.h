@@ -33,4 +33,7 @@ bool patch_read_breaker(str json, struct breaker_order *order, struct patch_text
 bool patch_read_maintenance(str json, struct maintenance_patch *patch,
                             struct patch_text *text);
 
+/* {"level": "reduced" | ... | "auto", "reason": "..."}: the first is needed. */
+bool patch_read_degrade(str json, struct degrade_patch *patch, struct patch_text *text);
+
 #endif

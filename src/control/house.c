@@ -1,6 +1,7 @@
 /* What the admin server sees of the steward: metrics, status, readiness, reload. */
 #include "base/version.h"
 #include "control/circuits.h"
+#include "control/degrade.h"
 #include "control/maintenance.h"
 #include "control/metrics.h"
 #include "control/orders.h"
@@ -22,8 +23,12 @@ static struct overview look(const struct steward *steward)
         .is_draining = steward->is_draining,
         .last_reload_at = steward->reloads.last_at,
         .maintenance = maintenance_view(steward),
+        .ladders = &steward->ladders.records,
     };
 
+    for (unsigned i = 0; i < steward->worker_count; i++)
+        for (unsigned j = 0; j < PRIORITY_COUNT; j++)
+            view.shed[j] += counter_read(&steward->workers[i].shed[j]);
     for (unsigned i = 0; i < LOG_SINK_COUNT; i++)
         view.log_dropped[i] = log_writer_dropped(&steward->log_writer, i);
     return view;
@@ -118,6 +123,12 @@ static unsigned put_maintenance(void *owner, const struct maintenance_patch *pat
     return maintenance_put(owner, patch, answer);
 }
 
+static unsigned put_degrade(void *owner, str name, const struct degrade_patch *patch,
+                            struct scroll *answer)
+{
+    return degrade_put(owner, name, patch, answer);
+}
+
 struct admin_house steward_house(struct steward *steward)
 {
     return (struct admin_house){
@@ -129,5 +140,6 @@ struct admin_house steward_house(struct steward *steward)
         .patch_server = patch_server,
         .force_breaker = force_breaker,
         .put_maintenance = put_maintenance,
+        .put_degrade = put_degrade,
     };
 }

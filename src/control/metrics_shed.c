@@ -1,9 +1,37 @@
-/* Who is turned away, and why: maintenance. */
+/* Who is turned away, and why: maintenance, degradation. */
 #include "control/exposition.h"
+#include "control/degrade.h"
 #include "control/metrics.h"
+
+static void write_ladders(const struct overview *view, struct scroll *out)
+{
+    if (!view->ladders || list_is_empty(view->ladders))
+        return;
+    exposition_family(out, "weir_degrade_level", "gauge",
+                      "0 full, 1 reduced, 2 critical, 3 maintenance.");
+    list_each(node, view->ladders) {
+        const struct ladder_record *record = list_entry(node, struct ladder_record, node);
+
+        if (record->ladder)
+            exposition_u64(out, "weir_degrade_level",
+                           LABELS({"ladder", record->live.name}), record->state.level);
+    }
+}
+
+static void write_shed(const struct overview *view, struct scroll *out)
+{
+    exposition_family(out, "weir_shed_requests_total", "counter",
+                      "Requests turned away by the level of a ladder, by their "
+                      "route's priority.");
+    for (unsigned i = 0; i < PRIORITY_COUNT; i++)
+        exposition_u64(out, "weir_shed_requests_total",
+                       LABELS({"priority", str_of(priority_text(i))}), view->shed[i]);
+}
 
 void metrics_write_shed(const struct overview *view, struct scroll *out)
 {
     exposition_family(out, "weir_maintenance", "gauge", "Is it closed for maintenance?");
     exposition_u64(out, "weir_maintenance", NO_LABELS, view->maintenance.is_on);
+    write_ladders(view, out);
+    write_shed(view, out);
 }

@@ -39,6 +39,8 @@ struct overview {
     uint64_t log_dropped[LOG_SINK_COUNT];
     struct sys_usage usage;
     struct maintenance_view maintenance;
+    uint64_t shed[PRIORITY_COUNT];
+    const struct list *ladders; /* struct ladder_record; NULL: none */
     const struct memory_area *areas; /* up to one whose name is NULL; NULL: none */
 };
 

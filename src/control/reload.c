@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "control/circuits.h"
+#include "control/degrade.h"
 #include "control/drain.h"
 #include "control/maintenance.h"
 #include "control/orders.h"
@@ -239,10 +240,12 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     list_add(&steward->generations, &generation->node);
     drain_look(steward);
     registry_attach(&steward->registry, snapshot);
+    degrade_attach(steward, snapshot);
     steward->current = snapshot;
     circuits_apply(steward);
     steward_give_workers(steward, snapshot);
     reload_all_members(steward);
+    degrade_look_all(steward);
     steward->registry.has_begun = true;
     apply_settings(steward, old, snapshot);
     sticky_keys_attach(&steward->sticky_keys, &steward->events, snapshot);

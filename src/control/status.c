@@ -5,6 +5,7 @@
  */
 #include "control/status.h"
 
+#include "control/degrade.h"
 #include "control/orders.h"
 #include "lb/balance.h"
 
@@ -395,6 +396,32 @@ static void add_maintenance(struct scroll *out, const struct overview *view)
     scroll_close(&why);
 }
 
+static void add_ladders(struct scroll *out, const struct overview *view)
+{
+    if (!view->ladders || list_is_empty(view->ladders))
+        return;
+    key(out, "degrade");
+    scroll_char(out, '[');
+    list_each(node, view->ladders) {
+        const struct ladder_record *record = list_entry(node, struct ladder_record, node);
+        struct scroll why = {0};
+
+        if (!record->ladder)
+            continue;
+        next_item(out);
+        add_str(out, "name", record->live.name);
+        add_str(out, "pool", record->ladder->pool->name);
+        add_str(out, "level", str_of(degrade_level_text(record->state.level)));
+        degrade_reason(record, &why);
+        add_str(out, "reason", scroll_str(&why));
+        add_bool(out, "forced", record->state.is_forced);
+        add_ago(out, "since", record->since, view->wall);
+        scroll_char(out, '}');
+        scroll_close(&why);
+    }
+    scroll_char(out, ']');
+}
+
 void status_write(const struct overview *view, struct scroll *out)
 {
     scroll_char(out, '{');
@@ -404,6 +431,7 @@ void status_write(const struct overview *view, struct scroll *out)
     add_config(out, view);
     add_u64(out, "workers", view->worker_count);
     add_maintenance(out, view);
+    add_ladders(out, view);
     key(out, "listeners");
     scroll_char(out, '[');
     for (unsigned i = 0; i < view->snapshot->listener_count; i++)

@@ -4,6 +4,7 @@
  */
 #include "base/check.h"
 #include "control/circuits.h"
+#include "control/degrade.h"
 #include "control/drain.h"
 #include "control/ejection.h"
 #include "control/maintenance.h"
@@ -63,6 +64,7 @@ void steward_sweep(struct steward *steward)
         newest->adopted == steward->worker_count) {
         end_removed_sets(steward);
         registry_sweep(&steward->registry);
+        degrade_sweep(steward);
     }
 }
 
@@ -72,6 +74,7 @@ static void housekeeping(struct timer *timer)
 
     drain_look(steward);
     ejection_look(steward);
+    degrade_look_all(steward);
     steward_sweep(steward);
     sticky_keys_look(&steward->sticky_keys, &steward->events, steward->current);
     if (steward->housekept++ % SAMPLE_EVERY == 0)
@@ -275,6 +278,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     timer_init(&steward->housekeeping, housekeeping);
     timer_init(&steward->drain_end, grace_over);
     warming_init(&steward->warming);
+    degrade_init(&steward->ladders);
     steward->started = sys_wall();
     if ((e = init_parts(steward, first))) {
         scroll_format(why, "error: weir cannot begin: %s\n", err_text(e));
@@ -344,6 +348,7 @@ void steward_free(struct steward *steward)
     open_last_mail(steward);
     registry_close(&steward->registry);
     maintenance_close(steward);
+    degrade_close(steward);
     while (!list_is_empty(&steward->generations))
         free_generation(list_entry(steward->generations.next, struct generation, node));
     conn_limit_close(&steward->conn_limit);

@@ -60,6 +60,12 @@ struct upkeep {
     uint64_t since;                  /* wall ns; of how it is now */
 };
 
+/* Degradation: control/degrade.h */
+struct ladders {
+    struct list records; /* struct ladder_record */
+    struct deferred look;
+};
+
 enum { STEWARD_MAGIC = 0x53545744 };
 
 /* Rule zero: the steward joins all parts of the control side, each a struct of its own. */
@@ -92,6 +98,7 @@ struct steward {
     struct reload_account reloads;
     struct sticky_keys sticky_keys;
     struct upkeep upkeep;
+    struct ladders ladders;
     uint64_t started; /* wall ns */
 };
 

@@ -4,6 +4,7 @@
  * events with their reason in words.
  */
 #include "base/check.h"
+#include "control/degrade.h"
 #include "control/ejection.h"
 #include "control/publish.h"
 
@@ -65,6 +66,7 @@ void wellness_publish(struct steward *steward, struct server_record *record)
     atomic_store_explicit(&record->live.health, health, memory_order_release);
     record->changed_at = sys_wall();
     record->transitions[health]++;
+    degrade_look_soon(steward);
     tell(steward, record);
     wellness_weigh(steward, record->pool);
     if (!health_is_usable(health))

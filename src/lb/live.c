@@ -5,6 +5,7 @@
 #include "lb/live.h"
 
 #include "base/hash.h"
+#include "lb/model.h"
 
 uint64_t server_identity(str name, str addr_text)
 {
@@ -57,6 +58,7 @@ const char *cause_text(enum cause cause)
         [CAUSE_TOO_LARGE] = "too_large",
         [CAUSE_BAD_REQUEST] = "bad_request",
         [CAUSE_BREAKER_OPEN] = "breaker_open",
+        [CAUSE_DEGRADED] = "degraded",
         [CAUSE_MAINTENANCE] = "maintenance",
         [CAUSE_OVERLOADED] = "overloaded",
         [CAUSE_UNRESOLVED] = "unresolved",
@@ -76,4 +78,27 @@ const char *reject_reason_text(enum reject_reason reason)
     };
 
     return texts[reason];
+}
+
+const char *priority_text(enum priority priority)
+{
+    static const char *const texts[PRIORITY_COUNT] = {
+        [PRIORITY_NORMAL] = "normal",
+        [PRIORITY_LOW] = "low",
+        [PRIORITY_CRITICAL] = "critical",
+    };
+
+    return texts[priority];
+}
+
+const char *degrade_level_text(enum degrade_level level)
+{
+    static const char *const texts[DEGRADE_COUNT] = {
+        [DEGRADE_FULL] = "full",
+        [DEGRADE_REDUCED] = "reduced",
+        [DEGRADE_CRITICAL] = "critical",
+        [DEGRADE_MAINTENANCE] = "maintenance",
+    };
+
+    return texts[level];
 }

@@ -165,6 +165,7 @@ enum cause {
     CAUSE_TOO_LARGE,
     CAUSE_BAD_REQUEST,
     CAUSE_BREAKER_OPEN,
+    CAUSE_DEGRADED,    /* given up as long as servers are missing */
     CAUSE_MAINTENANCE, /* closed for now, by the file or by hand */
     CAUSE_OVERLOADED,
     CAUSE_UNRESOLVED,
@@ -190,6 +191,11 @@ struct route_live {
     _Atomic(unsigned) holds;    /* tunnels that came by it */
     struct circuit circuit;     /* of the route's breaker */
     struct route_shard *shards; /* [worker] */
+};
+
+struct ladder_live {
+    str name;
+    CACHE_ALIGNED _Atomic(unsigned) level; /* enum degrade_level; the steward writes */
 };
 
 enum reject_reason {

@@ -148,6 +148,44 @@ struct maintenance {
     unsigned except_count;
 };
 
+/* Who is turned away first, when not all can be served. */
+enum priority { PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_CRITICAL, PRIORITY_COUNT };
+
+/* "normal", "low", "critical". */
+const char *priority_text(enum priority priority);
+
+enum degrade_level {
+    DEGRADE_FULL,
+    DEGRADE_REDUCED,
+    DEGRADE_CRITICAL,
+    DEGRADE_MAINTENANCE,
+    DEGRADE_COUNT,
+};
+
+/* "full", "reduced", ... */
+const char *degrade_level_text(enum degrade_level level);
+
+/* One step of a ladder. */
+struct degrade_rule {
+    bool is_there;
+    bool is_share;  /* `least` is percent of the pool's servers, not a count */
+    bool is_beyond; /* more than that, not as many as that */
+    uint32_t least; /* healthy servers, to stand here */
+    uint32_t drops; /* 1 << enum priority */
+    str page;       /* for those it drops; empty: the built-in text */
+};
+
+struct ladder_live; /* lb/live.h */
+
+/* What is given up, step by step, as a pool's servers fail. */
+struct ladder {
+    str name;
+    const struct pool *pool;
+    struct degrade_rule rules[DEGRADE_COUNT];
+    uint32_t hold; /* what is better must last so long */
+    struct ladder_live *live;
+};
+
 struct share {
     const struct pool *pool;
     unsigned weight;
@@ -176,6 +214,9 @@ struct route {
     struct forwarded forwarded;
     struct slow_client slow_client;
     const struct breaker *breaker; /* NULL: none */
+    const struct ladder *ladder;   /* NULL: none */
+    uint32_t dropped_at;           /* 1 << enum degrade_level: by its name */
+    enum priority priority;
     struct route_live *live;
 };
 
@@ -350,6 +391,8 @@ struct snapshot {
     unsigned route_count;
     struct pool *pools;
     unsigned pool_count;
+    struct ladder *ladders;
+    unsigned ladder_count;
     struct log_settings access_log, error_log;
     struct metrics_settings metrics;
     struct admin_settings admin;

@@ -176,6 +176,8 @@ static const struct verb verbs[] = {
      breaker_verb},
     {"maintenance", "on|off [--page NAME] [--except CIDR]...",
      "Closes for maintenance, or opens again.", maintenance_options, 1, maintenance_verb},
+    {"degrade", "LADDER full|reduced|critical|maintenance|auto",
+     "Sets the level of a degradation ladder by hand.", order_options, 2, degrade_verb},
     {"version", "", "Prints the version.", NULL, 0, version_verb},
     {"help", "[VERB]", "Prints this, or how a verb is used.", NULL, 1, help_verb},
     {.name = NULL},

@@ -159,3 +159,18 @@ int maintenance_verb(const struct given *given)
     arena_reset(&line.arena);
     return status;
 }
+
+int degrade_verb(const struct given *given)
+{
+    str ladder = option_word(given, 0), level = option_word(given, 1);
+    struct line line;
+    struct cli cli;
+    enum cli_exit status;
+
+    if (!level.p)
+        return usage_error(given->verb, "which ladder, and which level?");
+    cli = line_open(given, &line);
+    status = cli_degrade(&cli, ladder, level, option_value(given, "--reason"));
+    arena_reset(&line.arena);
+    return status;
+}

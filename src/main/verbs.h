@@ -11,6 +11,7 @@ int drain_verb(const struct given *given);
 int enable_verb(const struct given *given);
 int weight_verb(const struct given *given);
 int maintenance_verb(const struct given *given);
+int degrade_verb(const struct given *given);
 int reload_verb(const struct given *given);
 int status_verb(const struct given *given);
 int breaker_verb(const struct given *given);

@@ -109,6 +109,7 @@ struct exchange {
     struct served served;
     unsigned tries;
     unsigned interim_count;      /* 1xx passed on */
+    enum degrade_level level;    /* of the route's ladder, when it came */
     breaker_permit route_permit; /* of the route's breaker; 0: none, or judged */
     str reply;                   /* body of an answer of ours */
     struct relay *relay;

@@ -18,6 +18,43 @@ static bool is_excepted(const struct exchange *x, const struct closure *closure)
     return false;
 }
 
+/* ---- the ladder ---- */
+
+#define LEVEL_FIELD STR("Weir-Degrade")
+
+static void tell(struct exchange *x, struct head *head)
+{
+    bool fits;
+
+    head_drop_name(head, LEVEL_FIELD); /* whoever else may have said it */
+    if (x->level == DEGRADE_FULL)
+        return;
+    fits = head_add(head, NAME_OTHER, LEVEL_FIELD, str_of(degrade_level_text(x->level)));
+    (void)fits; /* a head full of the peer's fields takes no more of ours */
+}
+
+void shed_tell_client(struct exchange *x)
+{
+    tell(x, &x->response);
+}
+
+static enum flow go_by_level(struct exchange *x)
+{
+    const struct route *route = x->route;
+    const struct ladder *ladder = route->ladder;
+    const struct degrade_rule *rule;
+
+    x->level = atomic_load_explicit(&ladder->live->level, memory_order_relaxed);
+    rule = &ladder->rules[x->level];
+    if (rule->drops >> route->priority & 1 || route->dropped_at >> x->level & 1) {
+        counter_add(&x->worker->shed[route->priority], 1);
+        return reply_page(x, rule->page, CAUSE_DEGRADED,
+                          "too few servers are well: this can not be served for now");
+    }
+    tell(x, &x->request);
+    return FLOW_NEXT;
+}
+
 enum flow shed_look(struct exchange *x)
 {
     const struct worker *worker = x->worker;
@@ -26,5 +63,5 @@ enum flow shed_look(struct exchange *x)
         !is_excepted(x, worker->closure))
         return reply_page(x, worker->closure->page, CAUSE_MAINTENANCE,
                           "closed for maintenance");
-    return FLOW_NEXT;
+    return x->route->ladder ? go_by_level(x) : FLOW_NEXT;
 }

@@ -113,13 +113,57 @@ static void test_error_pages(void **state)
     house_close();
 }
 
+static void test_ladder(void **state)
+{
+    static struct ladder_live live;
+    static struct ladder ladder;
+    int server, client;
+
+    (void)state;
+    open_with_pages();
+    ladder = (struct ladder){.name = STR("shop"), .live = &live};
+    ladder.rules[DEGRADE_REDUCED] =
+        (struct degrade_rule){.is_there = true, .drops = 1u << PRIORITY_LOW};
+    ladder.rules[DEGRADE_MAINTENANCE] =
+        (struct degrade_rule){.is_there = true, .drops = 7, .page = STR("down")};
+    house->route.ladder = &ladder;
+    atomic_store(&live.level, DEGRADE_REDUCED);
+    client = client_new();
+    say(client, "GET / HTTP/1.1\r\nHost: a\r\nweir-degrade: full\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    assert_true(has_heard("Weir-Degrade: reduced\r\n"));
+    assert_false(has_heard("weir-degrade"));
+    say(server, "HTTP/1.1 200 OK\r\nWeir-Degrade: x\r\nContent-Length: 2\r\n\r\nok");
+    hear(client, "ok");
+    assert_true(has_heard("Weir-Degrade: reduced\r\n"));
+    assert_false(has_heard("Weir-Degrade: x"));
+    close(client);
+    close(server);
+    turns(2);
+    house->route.priority = PRIORITY_LOW;
+    ask_hear(GET, "too few servers are well");
+    assert_true(has_heard("Weir-Cause: degraded\r\n"));
+    assert_true(has_heard("Weir-Degrade: reduced\r\n"));
+    assert_int_equal(house->worker.shed[PRIORITY_LOW], 1);
+    house->route.priority = PRIORITY_CRITICAL;
+    atomic_store(&live.level, DEGRADE_MAINTENANCE);
+    ask_hear(GET, "<p>down</p>");
+    assert_int_equal(house->worker.shed[PRIORITY_CRITICAL], 1);
+    atomic_store(&live.level, DEGRADE_FULL);
+    close(exchange_once(GET, ANSWER(2, "ok"), &server));
+    assert_false(has_heard("Weir-Degrade"));
+    close(server);
+    turns(2);
+    house_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed),
-        cmocka_unit_test(test_pages_that_say_less),
-        cmocka_unit_test(test_exceptions),
-        cmocka_unit_test(test_error_pages),
+        cmocka_unit_test(test_closed),     cmocka_unit_test(test_pages_that_say_less),
+        cmocka_unit_test(test_exceptions), cmocka_unit_test(test_error_pages),
+        cmocka_unit_test(test_ladder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

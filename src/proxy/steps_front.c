@@ -74,7 +74,7 @@ enum flow step_route(struct exchange *x)
     if (!x->route)
         return reply_error(x, 404, CAUSE_NO_ROUTE, "no route matches this request");
     counter_add((uint64_t *)&x->route->live->shards[x->worker->index].in_flight, 1);
-    if (x->worker->curbs && shed_look(x) != FLOW_NEXT)
+    if ((x->worker->curbs || x->route->ladder) && shed_look(x) != FLOW_NEXT)
         return FLOW_REPLY;
     return check_sizes(x);
 }
@@ -173,6 +173,8 @@ enum flow step_response(struct exchange *x)
     x->response.field_room += EXTRA_FIELDS * !(x->flags & EXCHANGE_OWN_REPLY);
     if (x->stick && !(x->flags & EXCHANGE_OWN_REPLY))
         stick_answer(x);
+    if (x->route->ladder)
+        shed_tell_client(x);
     exchange_edit_head(x, &x->response, &x->route->response_headers);
     return FLOW_NEXT;
 }

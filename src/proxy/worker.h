@@ -64,6 +64,7 @@ struct worker {
     unsigned index;
     unsigned curbs; /* enum curb */
     const struct closure *closure;
+    uint64_t shed[PRIORITY_COUNT]; /* requests turned away by level or load */
     struct engine engine;
     struct sys_thread thread;
     struct snapshot *snapshot; /* what new work starts under */

@@ -40,10 +40,10 @@ static void read_draft(struct reader *reader, struct node *root, bool is_whole)
 
     rows_fill(reader, top_rows, &draft->settings);
     draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = true;
-    draft->pages.has_all = true;
+    draft->pages.has_all = draft->ladders.has_all = true;
     is_known = section_read(reader, &section, top_rows, root, &draft->settings);
     if (!is_known || !is_whole)
-        draft->pages.has_all = false;
+        draft->pages.has_all = draft->ladders.has_all = false;
     if (!is_known || !is_whole)
         draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = false;
 }
@@ -71,6 +71,7 @@ static enum err load(const struct conf_world *world, struct complaints *complain
         read_draft(&reader, root, is_whole);
         resolve_names(&reader);
         pages_resolve(&reader, world);
+        ladders_resolve(&reader);
         resolve_try_addresses(&reader, world);
         if (complaints->errors == 0 && draft.listener_count == 0)
             complain_nothing(complaints);
@@ -83,6 +84,7 @@ static enum err load(const struct conf_world *world, struct complaints *complain
     }
     resolve_build(&reader, snapshot);
     pages_build(&reader, snapshot);
+    ladders_build(&reader, snapshot);
     lint(&reader, snapshot);
     if (complaints->errors) { /* strict */
         conf_release(snapshot);

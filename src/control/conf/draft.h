@@ -69,6 +69,7 @@ struct draft_route {
     const struct node *item; /* the whole route: its place is its first word */
     const struct node *name;
     const struct node *breaker; /* its name; NULL: none */
+    const struct node *ladder;  /* in the same manner */
     struct vec_of(struct use) uses;
     struct vec_of(const struct node *) listeners;
     bool has_match;
@@ -107,6 +108,26 @@ struct draft_pages {
     bool has_all;                  /* the section was readable */
 };
 
+/* A level of a ladder. */
+struct draft_step {
+    struct degrade_rule rule;
+    const struct node *when; /* its place; NULL: not written */
+    const struct node *page; /* its name; NULL: none */
+    struct vec_of(const struct node *) routes; /* dropped by name */
+};
+
+struct draft_ladder {
+    struct ladder spec;
+    const struct node *key, *pool;
+    struct draft_step steps[DEGRADE_COUNT];
+};
+
+struct draft_ladders {
+    struct draft_ladder *items;
+    unsigned count;
+    bool has_all; /* the section was readable */
+};
+
 struct draft_pool {
     struct pool spec;
     struct draft_balance balance;
@@ -125,6 +146,7 @@ struct draft {
     struct draft_pool *pools;
     struct draft_breaker *breakers;
     struct draft_pages pages;
+    struct draft_ladders ladders;
     unsigned listener_count, route_count, pool_count, breaker_count;
     bool has_all_listeners, has_all_pools,
         has_all_breakers; /* their sections were readable */
@@ -145,6 +167,8 @@ extern const struct conf_row tiers_rows[], locality_rows[];
 extern const struct conf_row breaker_rows[];
 extern const struct conf_row page_rows[], pages_beside_rows[], maintenance_rows[];
 extern const struct conf_form pages_form, page_name_form;
+extern const struct conf_row ladder_rows[];
+extern const struct conf_form ladders_form, ladder_name_form;
 
 extern const struct conf_form listeners_form, routes_form, pools_form, breakers_form;
 /* The name of a breaker, kept as a node at the row's offset. */

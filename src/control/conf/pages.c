@@ -66,16 +66,17 @@ static void read_page(struct reader *reader, const struct conf_world *world,
     page->is_json = type->is_json;
 }
 
-static void find_names(struct reader *reader)
+void page_name_check(struct reader *reader, const struct node *name)
 {
     struct draft *draft = reader->draft;
-    const struct node *name = draft->settings.maintenance.page;
     struct names pages;
 
+    if (!name || !draft->pages.has_all)
+        return;
     names_init(&pages);
     for (unsigned i = 0; i < draft->pages.count; i++)
         map_put(&pages.map, draft->pages.items[i].key->text, &draft->pages.items[i]);
-    if (name && !map_get(&pages.map, name->text))
+    if (!map_get(&pages.map, name->text))
         complain_name(reader, &pages, "page", "pages", name);
     map_close(&pages.map);
 }
@@ -119,8 +120,7 @@ void pages_resolve(struct reader *reader, const struct conf_world *world)
             read_page(reader, world, page->file, &page->spec);
     }
     read_errors(reader, world);
-    if (pages->has_all)
-        find_names(reader);
+    page_name_check(reader, reader->draft->settings.maintenance.page);
 }
 
 void pages_build(struct reader *reader, struct snapshot *snapshot)

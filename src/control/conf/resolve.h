@@ -15,6 +15,13 @@ void resolve_names(struct reader *reader);
 void pages_resolve(struct reader *reader, const struct conf_world *world);
 void pages_build(struct reader *reader, struct snapshot *snapshot);
 
+/* What ladders name, and who names them (ladders.c). */
+void ladders_resolve(struct reader *reader);
+void ladders_build(struct reader *reader, struct snapshot *snapshot);
+
+/* Complains of a page that does not exist; NULL is fine. */
+void page_name_check(struct reader *reader, const struct node *name);
+
 /* Names of one kind of thing, for complaints about one that does not exist. */
 struct names {
     struct map map;

@@ -270,6 +270,11 @@ static const struct conf_form host_header_form = {
     .read = read_host_header,
 };
 
+static const struct conf_choice priority_choices[] = {{"critical", PRIORITY_CRITICAL},
+                                                      {"normal", PRIORITY_NORMAL},
+                                                      {"low", PRIORITY_LOW},
+                                                      {NULL, 0}};
+
 const struct conf_row route_rows[] = {
     {.name = "name",
      .type = CONF_OWN,
@@ -339,6 +344,17 @@ const struct conf_row route_rows[] = {
      .rows = retries_rows,
      .word_offset = CONF_NO_FIELD,
      .doc = "As in defaults."},
+    {.name = "priority",
+     .type = CONF_CHOICE,
+     CONF_AT(struct draft_route, spec.priority),
+     .choices = priority_choices,
+     .fallback = "normal",
+     .doc = "Who is turned away first when not all can be served: low, then normal."},
+    {.name = "degrade",
+     .type = CONF_OWN,
+     CONF_AT(struct draft_route, ladder),
+     .form = &ladder_name_form,
+     .doc = "One of 'degrade': its levels count for this route."},
     {.name = "breaker",
      .type = CONF_OWN,
      CONF_AT(struct draft_route, breaker),
