@@ -51,6 +51,7 @@ pools:
 {case.weir}    keepalive: {{connections: 1000, idle: 600s, max_requests: 1000000000}}
     health:
       active: {{interval: 1s, timeout: 1s}}
+      passive: {{failures: 5, within: 10s, eject: 10s}}
     servers:
 {servers}
 logs: {{access: off}}

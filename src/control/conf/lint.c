@@ -125,11 +125,27 @@ static void check_zones(struct reader *reader, const struct draft_pool *pool)
     for (unsigned i = 0; i < spec->server_count; i++)
         if (str_eq(spec->servers[i].zone, zone))
             return;
-    complaint_help(complain(reader->complaints, "W110", pool->locality->key->place,
+    complaint_help(complain(reader->complaints, "W111", pool->locality->key->place,
                             "no server of pool '%s' stands in zone '%s', where weir "
                             "stands: none is preferred",
                             word(reader, spec->name), word(reader, zone)),
                    "write 'zone: %s' at those that do", word(reader, zone));
+}
+
+enum { RENDEZVOUS_MOST = 100 };
+
+static void check_rendezvous(struct reader *reader, const struct draft_pool *pool)
+{
+    const struct pool *spec = &pool->spec;
+
+    if (spec->balancer != &balancer_consistent_hash ||
+        spec->balance.table != TABLE_RENDEZVOUS || spec->server_count <= RENDEZVOUS_MOST)
+        return;
+    complaint_help(complain(reader->complaints, "W112", pool->key->place,
+                            "'rendezvous' looks at each of the %u servers of pool '%s' "
+                            "for every request",
+                            spec->server_count, word(reader, spec->name)),
+                   "use table: maglev");
 }
 
 static void check_pools(struct reader *reader, const struct snapshot *snapshot)
@@ -154,6 +170,7 @@ static void check_pools(struct reader *reader, const struct snapshot *snapshot)
                      word(reader, pool->spec.name));
         check_weights(reader, pool);
         check_zones(reader, pool);
+        check_rendezvous(reader, pool);
     }
 }
 
