@@ -261,6 +261,13 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     add_pools(&pools, all);
     table_print_beside(cli->out, &listeners, &pools);
     print_routes(cli, arena, all);
+    if (has(all, "overload")) {
+        const json_t *load = json_object_get(all, "overload");
+        str shed = text_of(load, "shed"), why = text_of(load, "reason");
+
+        fprintf(cli->out, "! overloaded: " STR_FMT "; turned away: " STR_FMT "\n",
+                STR_ARG(why), STR_ARG(shed));
+    }
     print_maintenance(cli, arena, all);
     print_ladders(cli, arena, all);
 }

@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "control/circuits.h"
 #include "control/degrade.h"
+#include "control/load.h"
 #include "control/maintenance.h"
 #include "control/metrics.h"
 #include "control/orders.h"
@@ -23,6 +24,7 @@ static struct overview look(const struct steward *steward)
         .is_draining = steward->is_draining,
         .last_reload_at = steward->reloads.last_at,
         .maintenance = maintenance_view(steward),
+        .load = load_view(steward),
         .ladders = &steward->ladders.records,
     };
 

@@ -21,7 +21,7 @@ static void write_ladders(const struct overview *view, struct scroll *out)
 static void write_shed(const struct overview *view, struct scroll *out)
 {
     exposition_family(out, "weir_shed_requests_total", "counter",
-                      "Requests turned away by the level of a ladder, by their "
+                      "Requests turned away by a ladder or by overload, by their "
                       "route's priority.");
     for (unsigned i = 0; i < PRIORITY_COUNT; i++)
         exposition_u64(out, "weir_shed_requests_total",
@@ -34,4 +34,11 @@ void metrics_write_shed(const struct overview *view, struct scroll *out)
     exposition_u64(out, "weir_maintenance", NO_LABELS, view->maintenance.is_on);
     write_ladders(view, out);
     write_shed(view, out);
+    exposition_family(out, "weir_overload_level", "gauge",
+                      "0 none, 1 low priority is shed, 2 all but critical.");
+    exposition_u64(out, "weir_overload_level", NO_LABELS, view->load.level);
+    exposition_family(out, "weir_worker_loop_seconds", "histogram",
+                      "How long turns with many events took.");
+    exposition_histogram(out, "weir_worker_loop_seconds", NO_LABELS,
+                         &view->load.loop_time);
 }

@@ -8,6 +8,7 @@
 
 #include "control/carry.h"
 #include "control/conf/scroll.h"
+#include "guard/overload.h"
 #include "io/log_writer.h"
 #include "lb/model.h"
 
@@ -26,6 +27,13 @@ struct maintenance_view {
     uint64_t since; /* wall ns; 0: never was on */
 };
 
+/* Are requests turned away for our own sake? control/load.h */
+struct load_view {
+    enum overload_level level;
+    enum overload_cause cause;
+    struct histogram loop_time;
+};
+
 struct overview {
     const char *version;
     const struct snapshot *snapshot;
@@ -39,6 +47,7 @@ struct overview {
     uint64_t log_dropped[LOG_SINK_COUNT];
     struct sys_usage usage;
     struct maintenance_view maintenance;
+    struct load_view load;
     uint64_t shed[PRIORITY_COUNT];
     const struct list *ladders; /* struct ladder_record; NULL: none */
     const struct memory_area *areas; /* up to one whose name is NULL; NULL: none */

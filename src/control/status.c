@@ -430,6 +430,15 @@ void status_write(const struct overview *view, struct scroll *out)
     add_bool(out, "draining", view->is_draining);
     add_config(out, view);
     add_u64(out, "workers", view->worker_count);
+    if (view->load.level != OVERLOAD_NONE) {
+        key(out, "overload");
+        scroll_char(out, '{');
+        add_str(out, "shed",
+                view->load.level >= OVERLOAD_NORMAL ? STR("all but critical")
+                                                    : STR("low"));
+        add_str(out, "reason", str_of(overload_cause_text(view->load.cause)));
+        scroll_char(out, '}');
+    }
     add_maintenance(out, view);
     add_ladders(out, view);
     key(out, "listeners");

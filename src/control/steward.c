@@ -7,6 +7,7 @@
 #include "control/degrade.h"
 #include "control/drain.h"
 #include "control/ejection.h"
+#include "control/load.h"
 #include "control/maintenance.h"
 #include "control/publish.h"
 
@@ -75,6 +76,7 @@ static void housekeeping(struct timer *timer)
     drain_look(steward);
     ejection_look(steward);
     degrade_look_all(steward);
+    load_look(steward);
     steward_sweep(steward);
     sticky_keys_look(&steward->sticky_keys, &steward->events, steward->current);
     if (steward->housekept++ % SAMPLE_EVERY == 0)
@@ -261,6 +263,7 @@ static enum err init_parts(struct steward *steward, const struct snapshot *first
         log_ring_new(&steward->log_writer, LOG_EVENTS, LOG_RING_EVENTS);
     if ((e = init_workers(steward)))
         return e;
+    load_begin(steward, most_connections(&first->runtime));
     if ((e = prober_new(&steward->prober, &steward->engine.loop.mailbox, wellness_report,
                         steward)))
         return e;

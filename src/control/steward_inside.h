@@ -60,6 +60,14 @@ struct upkeep {
     uint64_t since;                  /* wall ns; of how it is now */
 };
 
+/* What was last said of the workers' load. */
+struct load_account {
+    struct busy_board board;
+    enum overload_level level;
+    enum overload_cause cause;
+    unsigned episodes;
+};
+
 /* Degradation: control/degrade.h */
 struct ladders {
     struct list records; /* struct ladder_record */
@@ -99,6 +107,7 @@ struct steward {
     struct sticky_keys sticky_keys;
     struct upkeep upkeep;
     struct ladders ladders;
+    struct load_account load;
     uint64_t started; /* wall ns */
 };
 

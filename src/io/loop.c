@@ -80,6 +80,7 @@ bool loop_turn(struct loop *loop)
     loop->event_count =
         sys_poll_wait(loop->poll, loop->events, LOOP_EVENTS, time_to_wait(loop));
     loop->now = sys_now();
+    loop->told = loop->event_count;
     for (loop->event_at = 0; loop->event_at < loop->event_count; loop->event_at++) {
         struct sys_event *event = &loop->events[loop->event_at];
         struct watch *watch = event->data;

@@ -37,6 +37,7 @@ struct loop {
     struct mailbox mailbox;
     struct watch mail_watch;
     unsigned event_at, event_count; /* the batch being told */
+    unsigned told;                  /* events of this turn */
     struct sys_event events[LOOP_EVENTS];
 };
 

@@ -63,5 +63,12 @@ enum flow shed_look(struct exchange *x)
         !is_excepted(x, worker->closure))
         return reply_page(x, worker->closure->page, CAUSE_MAINTENANCE,
                           "closed for maintenance");
+    if (worker->curbs & CURB_LOADED && needs_server(x) &&
+        overload_sheds(worker->pressure.state.level, x->route->priority)) {
+        counter_add(&x->worker->shed[x->route->priority], 1);
+        return reply_error(x, 503, CAUSE_OVERLOADED,
+                           "there is more to do than can be done: this request waits "
+                           "its turn");
+    }
     return x->route->ladder ? go_by_level(x) : FLOW_NEXT;
 }

@@ -118,6 +118,7 @@ enum err worker_init(struct worker *worker, unsigned index, struct snapshot *sna
     id_source_init(&worker->ids, &worker->engine.rand);
     deferred_init(&worker->accept_again, accept_again);
     timer_init(&worker->accept_pause, pause_over);
+    pressure_init(worker);
     worker->wall_read = worker->engine.loop.now;
     worker->wall_offset = sys_wall() - worker->wall_read;
     return ERR_OK;
@@ -130,6 +131,7 @@ void worker_close(struct worker *worker)
         door_shut(list_entry(node, struct door, node));
     }
     timer_remove(&worker->engine.loop.timers, &worker->accept_pause);
+    pressure_close(worker);
     deferred_cancel(&worker->accept_again);
     slab_close(&worker->session_slab);
     slab_close(&worker->exchange_slab);
@@ -149,10 +151,15 @@ static void read_wall(struct worker *worker)
 bool worker_turn(void *owner)
 {
     struct worker *worker = owner;
+    struct loop *loop = &worker->engine.loop;
+    bool goes_on;
 
     if (worker->engine.loop.now - worker->wall_read > WALL_EVERY_NS)
         read_wall(worker); /* it may have been set */
-    return loop_turn(&worker->engine.loop);
+    goes_on = loop_turn(loop);
+    if (loop->told >= PRESSURE_EVENTS || loop->now >= worker->pressure.look_at)
+        pressure_look(worker);
+    return goes_on;
 }
 
 /* ---- snapshots ---- */

@@ -9,6 +9,7 @@
 #include "guard/conn_limit.h"
 #include "io/engine.h"
 #include "lb/model.h"
+#include "proxy/pressure.h"
 
 struct access_log;
 struct circuit_news; /* proxy/outcome.h */
@@ -57,6 +58,7 @@ struct closure {
 /* Why a request may be turned away at all; none of them: nobody looks. */
 enum curb {
     CURB_CLOSED = 1 << 0, /* worker->closure says for whom */
+    CURB_LOADED = 1 << 1, /* worker->pressure says who is shed */
 };
 
 struct worker {
@@ -83,6 +85,7 @@ struct worker {
     struct id_source ids;
     bool is_draining; /* no keep-alive, no new connections */
     unsigned session_count;
+    struct pressure pressure;
 };
 
 /* Before its thread starts. snapshot: the first one. */
