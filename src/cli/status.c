@@ -159,7 +159,14 @@ static str say_pool_state(struct arena *arena, const json_t *pool)
 {
     str reason = text_of(pool, "reason"), since;
 
-    if (number_of(pool, "up") > 0 && !str_eq(text_of(pool, "state"), STR("down")))
+    const json_t *queue = json_object_get(pool, "queue");
+    bool is_up =
+        number_of(pool, "up") > 0 && !str_eq(text_of(pool, "state"), STR("down"));
+
+    if (is_up && number_of(queue, "waiting") > 0)
+        return arena_printf(arena, "ok, queue %lld/%lld", number_of(queue, "waiting"),
+                            number_of(queue, "size"));
+    if (is_up)
         return STR("ok");
     if (!has(pool, "since"))
         return arena_printf(arena, "DOWN: " STR_FMT, STR_ARG(reason));

@@ -11,6 +11,7 @@
 #include "lb/model.h"
 #include "lb/sticky_table.h"
 #include "proxy/access_log.h"
+#include "proxy/waiting.h"
 
 #include <stdlib.h>
 
@@ -97,6 +98,7 @@ static struct server_record *server_new(struct registry *registry,
 
     record->live.name = copy_str(name);
     record->live.pool_name = pool->live.name;
+    record->live.pool = &pool->live;
     record->live.addr = *addr;
     record->live.addr_text = copy_str(addr_print(addr, printed, sizeof printed));
     record->live.id = server_identity(record->live.name, record->live.addr_text);
@@ -178,6 +180,7 @@ static void pool_free(struct registry *registry, struct pool_record *record)
     orders_free(record);
     for (unsigned i = 0; i < record->live.worker_count; i++)
         free(record->live.desks[i].scratch);
+    waiting_desks_free(&record->live);
     free_str(record->live.name);
     sticky_table_free(record->live.sticky);
     free(record->live.shards);
@@ -499,6 +502,7 @@ void registry_close(struct registry *registry)
         if (pool->published)
             registry_free_set(pool->published);
         pool->published = NULL;
+        waiting_desks_stop(&pool->live);
         list_each(at, &pool->servers) {
             struct server_record *record = list_entry(at, struct server_record, node);
 

@@ -125,12 +125,42 @@ static void write_pool_states(const struct overview *view, struct scroll *out)
 static void write_pool_gauges(const struct overview *view, struct scroll *out)
 {
     exposition_family(out, "weir_pool_requests_in_flight", "gauge",
-                      "Requests on their way to a server or back.");
+                      "Requests on their way to a server or back, or waiting for one.");
     for (unsigned i = 0; i < view->snapshot->pool_count; i++)
         exposition_u64(out, "weir_pool_requests_in_flight",
                        LABELS({"pool", view->snapshot->pools[i].name}),
                        atomic_load_explicit(&view->snapshot->pools[i].live->in_flight,
                                             memory_order_relaxed));
+}
+
+/* Only of pools that have a queue. */
+static void write_queues(const struct overview *view, struct scroll *out)
+{
+    struct histogram waited;
+
+    exposition_family(out, "weir_pool_queue_length", "gauge",
+                      "Requests that wait for a server with room.");
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++) {
+        const struct pool *pool = &view->snapshot->pools[i];
+
+        if (pool->queue.is_on)
+            exposition_u64(
+                out, "weir_pool_queue_length", LABELS({"pool", pool->name}),
+                atomic_load_explicit(&pool->live->waiting, memory_order_relaxed));
+    }
+    exposition_family(out, "weir_pool_queue_seconds", "histogram",
+                      "How long requests waited, whatever came of it.");
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++) {
+        const struct pool *pool = &view->snapshot->pools[i];
+
+        if (!pool->queue.is_on)
+            continue;
+        waited = (struct histogram){0};
+        for (unsigned k = 0; k < view->worker_count; k++)
+            histogram_sum(&waited, &pool->live->shards[k].waited);
+        exposition_histogram(out, "weir_pool_queue_seconds", LABELS({"pool", pool->name}),
+                             &waited);
+    }
 }
 
 /* ---- servers ---- */
@@ -321,7 +351,14 @@ void metrics_write_pools(const struct overview *view, struct scroll *out)
     write_pool_counter(view, out, "weir_sticky_rebalanced_total",
                        "Answers to clients whose server could not take them.",
                        offsetof(struct pool_shard, sticky_rebalanced));
+    write_pool_counter(view, out, "weir_pool_queue_full_total",
+                       "Requests refused because too many waited.",
+                       offsetof(struct pool_shard, queue_full));
+    write_pool_counter(view, out, "weir_pool_queue_timeouts_total",
+                       "Requests refused because they had waited for too long.",
+                       offsetof(struct pool_shard, queue_timeout));
     write_pool_gauges(view, out);
+    write_queues(view, out);
     write_pool_states(view, out);
     if (!metrics_has_servers(view))
         return;

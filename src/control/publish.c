@@ -5,6 +5,7 @@
 #include "control/maintenance.h"
 #include "proxy/door.h"
 #include "proxy/link.h"
+#include "proxy/waiting.h"
 
 #include <stdlib.h>
 
@@ -77,6 +78,8 @@ static void use_set(struct set_mail *mail)
     desk->set = mail->set;
     desk->scratch = mail->scratch;
     endpoint_set_scratch_start(mail->set, mail->scratch, &mail->worker->engine.rand);
+    if (atomic_load_explicit(&mail->pool->waiting, memory_order_seq_cst))
+        waiting_place_is_free(mail->worker, mail->pool); /* perhaps */
 }
 
 static void set_arrived(struct mail *mail)

@@ -12,6 +12,7 @@
 #include "control/orders.h"
 #include "control/publish.h"
 #include "lb/sticky_table.h"
+#include "proxy/waiting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,6 +218,15 @@ static void apply_settings(struct steward *steward, const struct snapshot *old,
     dns_watch_apply(steward->names, now);
 }
 
+/* Before a worker sees a snapshot with a queue. One that is there stays. */
+static void make_queues(struct steward *steward, const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->pool_count; i++)
+        if (snapshot->pools[i].queue.is_on)
+            waiting_desks_new(snapshot->pools[i].live, steward->workers,
+                              steward->worker_count);
+}
+
 enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
                         struct admin_request *asked, struct scroll *why)
 {
@@ -243,6 +253,7 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     degrade_attach(steward, snapshot);
     steward->current = snapshot;
     circuits_apply(steward);
+    make_queues(steward, snapshot);
     steward_give_workers(steward, snapshot);
     reload_all_members(steward);
     degrade_look_all(steward);

@@ -315,6 +315,19 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
     add_ago(out, "since", last->changed_at, view->wall);
 }
 
+static void add_queue(struct scroll *out, const struct pool *pool)
+{
+    unsigned waiting = atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
+
+    if (!pool->queue.is_on && !waiting)
+        return;
+    key(out, "queue");
+    scroll_char(out, '{');
+    add_u64(out, "waiting", waiting);
+    add_u64(out, "size", pool->queue.size);
+    scroll_char(out, '}');
+}
+
 static void add_pool(struct scroll *out, const struct overview *view,
                      const struct pool *pool)
 {
@@ -331,6 +344,7 @@ static void add_pool(struct scroll *out, const struct overview *view,
             atomic_load_explicit(&pool->live->in_flight, memory_order_relaxed));
     add_u64(out, "requests", sample.count);
     add_reading(out, &reading);
+    add_queue(out, pool);
     key(out, "servers");
     scroll_char(out, '[');
     list_each(node, &record->servers) {

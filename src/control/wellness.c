@@ -7,6 +7,7 @@
 #include "control/degrade.h"
 #include "control/ejection.h"
 #include "control/publish.h"
+#include "proxy/waiting.h"
 
 #include <stdlib.h>
 
@@ -63,7 +64,8 @@ void wellness_publish(struct steward *steward, struct server_record *record)
     if (atomic_load_explicit(&record->live.health, memory_order_relaxed) == (int)health)
         return;                    /* an ejected one whose checks pass again */
     warming_look(steward, record); /* before anybody can choose it */
-    atomic_store_explicit(&record->live.health, health, memory_order_release);
+    atomic_store_explicit(&record->live.health, health,
+                          memory_order_seq_cst); /* before those who wait hear of it */
     record->changed_at = sys_wall();
     record->transitions[health]++;
     degrade_look_soon(steward);
@@ -71,6 +73,7 @@ void wellness_publish(struct steward *steward, struct server_record *record)
     wellness_weigh(steward, record->pool);
     if (!health_is_usable(health))
         ejection_rescue(steward, record->pool);
+    waiting_tell_all(&record->pool->live);
 }
 
 /* ---- checks ---- */

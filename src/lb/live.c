@@ -48,6 +48,8 @@ const char *cause_text(enum cause cause)
         [CAUSE_CLIENT_TIMEOUT] = "client_timeout",
         [CAUSE_NO_ROUTE] = "no_route",
         [CAUSE_NO_SERVER] = "no_server",
+        [CAUSE_QUEUE_FULL] = "queue_full",
+        [CAUSE_QUEUE_TIMEOUT] = "queue_timeout",
         [CAUSE_CONNECT_REFUSED] = "connect_refused",
         [CAUSE_CONNECT_TIMEOUT] = "connect_timeout",
         [CAUSE_CONNECT_ERROR] = "connect_error",

@@ -18,6 +18,7 @@
 
 struct endpoint_set; /* lb/pool.h */
 struct sticky_table; /* lb/sticky_table.h */
+struct waiting_desk; /* proxy/waiting.h */
 
 enum health {
     HEALTH_UNKNOWN, /* usable: weir has just begun, the first check decides */
@@ -94,6 +95,7 @@ struct server_desk {
 
 struct server_live {
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */
+    struct pool_live *pool;                    /* it outlasts its servers */
     CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
     _Atomic(unsigned) ramp;                    /* of RAMP_FULL; the steward writes */
     _Atomic(bool) is_leaving;           /* its links are not kept; the steward writes */
@@ -120,6 +122,8 @@ struct pool_shard {
     uint64_t no_server;    /* refused because nobody was usable */
     uint64_t breaker_open; /* refused because of the servers' breakers */
     uint64_t sticky_hits, sticky_misses, sticky_rebalanced; /* answers */
+    uint64_t queue_full, queue_timeout; /* refused because of the queue */
+    struct histogram waited;            /* in the queue, whatever came of it */
 };
 
 /* A worker's own place at a pool. */
@@ -140,11 +144,13 @@ struct pool_live {
     str name;
     _Atomic(unsigned) holds;                   /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
+    _Atomic(unsigned) waiting;                 /* in the queues of all workers */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
     struct retry_window retry_window;
-    struct pool_shard *shards;   /* [worker] */
-    struct pool_desk *desks;     /* [worker] */
-    struct sticky_table *sticky; /* NULL: no snapshot has needed one yet */
+    struct pool_shard *shards;             /* [worker] */
+    struct pool_desk *desks;               /* [worker] */
+    struct sticky_table *sticky;           /* NULL: no snapshot has needed one yet */
+    _Atomic(struct waiting_desk *) queues; /* [worker]; NULL: it never had a queue */
     unsigned worker_count;
 };
 
@@ -155,6 +161,8 @@ enum cause {
     CAUSE_CLIENT_TIMEOUT,
     CAUSE_NO_ROUTE,
     CAUSE_NO_SERVER,
+    CAUSE_QUEUE_FULL,
+    CAUSE_QUEUE_TIMEOUT,
     CAUSE_CONNECT_REFUSED,
     CAUSE_CONNECT_TIMEOUT,
     CAUSE_CONNECT_ERROR,

@@ -299,6 +299,14 @@ struct passive {
     uint32_t max_ejected;      /* percent of the servers */
 };
 
+/* Requests that wait for a place when all servers are at their caps. */
+struct queueing {
+    bool is_on;
+    uint32_t size;    /* how many at most, over all workers */
+    uint32_t timeout; /* how long one waits at most */
+    uint32_t slo;     /* past it the newest are served first; 0: never */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -325,6 +333,7 @@ struct pool {
     enum when_all_down when_all_down;
     struct tiering tiers;
     struct locality locality;
+    struct queueing queue;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;
     struct sticky *sticky;         /* NULL: clients go where they may */

@@ -266,5 +266,59 @@ bool server_take(const struct server *server)
 
 void server_give(struct server_live *live)
 {
-    atomic_fetch_sub_explicit(&live->in_flight, 1, memory_order_relaxed);
+    /* In one order with the count of those who wait for it: see proxy/waiting. */
+    atomic_fetch_sub_explicit(&live->in_flight, 1, memory_order_seq_cst);
+}
+
+/* May it be chosen, but for its cap? */
+static bool may_serve(const struct ask *ask, const struct server *server)
+{
+    if (!server_weight(server, true))
+        return false;
+    if (!ask->ignore_health && !health_is_usable((enum health)atomic_load_explicit(
+                                   &server->live->health, memory_order_seq_cst)))
+        return false;
+    if (ask->breaker && !ask_allows_circuit(ask, server))
+        return false;
+    for (unsigned i = 0; i < ask->tried_count; i++)
+        if (ask->tried[i] == server->live)
+            return false;
+    return true;
+}
+
+static enum pool_room look_in_tier(const struct tier *tier, const struct ask *ask)
+{
+    bool is_full = false;
+
+    for (unsigned i = 0; i < tier->count; i++) {
+        const struct server *server = &tier->servers[i];
+
+        if (!may_serve(ask, server))
+            continue;
+        if (!server->max_in_flight ||
+            atomic_load_explicit(&server->live->in_flight, memory_order_seq_cst) <
+                server->max_in_flight)
+            return POOL_HAS_ROOM;
+        is_full = true;
+    }
+    return is_full ? POOL_IS_FULL : POOL_HAS_NOBODY;
+}
+
+enum pool_room pool_look_for_room(const struct endpoint_set *set, struct ask *ask)
+{
+    bool is_open = set->when_all_down == ALL_DOWN_OPEN && is_all_down(set);
+    enum pool_room best = POOL_HAS_NOBODY;
+
+    for (unsigned i = 0; i < set->tiers.count && best < POOL_HAS_ROOM; i++) {
+        const struct tier *tier = &set->tiers.items[i];
+        enum tier_panic panic = tier_panic(tier);
+        enum pool_room room;
+
+        if (panic == TIER_REFUSES)
+            continue;
+        ask->ignore_health = is_open || panic == TIER_OPEN;
+        room = look_in_tier(tier, ask);
+        best = room > best ? room : best;
+    }
+    return best;
 }

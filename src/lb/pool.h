@@ -67,4 +67,14 @@ const struct server *endpoint_set_find(const struct endpoint_set *set, uint64_t 
 MUST_CHECK bool server_take(const struct server *server);
 void server_give(struct server_live *live);
 
+enum pool_room {
+    POOL_HAS_NOBODY, /* who may be chosen at all: waiting would not help */
+    POOL_IS_FULL,    /* all who may be chosen are at their caps */
+    POOL_HAS_ROOM,
+};
+
+/* Would it help to wait for a place? In one order with what other threads give back, so
+ * that whoever has said before that he waits cannot miss one. O(servers). */
+enum pool_room pool_look_for_room(const struct endpoint_set *set, struct ask *ask);
+
 #endif

@@ -256,6 +256,8 @@ static char *add_times(char *p, const struct exchange *x, uint64_t now)
     const struct served *served = &x->served;
 
     p = ADD_SECONDS(p, "t_total", since(x->began, now));
+    if (unlikely(x->flags & EXCHANGE_HAS_WAITED && x->wait.waited))
+        p = ADD_SECONDS(p, "t_queue", x->wait.waited);
     if (likely(attempt->server != NULL))
         p = add_connect(p, attempt->is_reused, attempt->began, attempt->connected);
     else if (served->by)
@@ -442,6 +444,8 @@ static char *add_tcp_json(char *p, const struct tcp_session *session, str client
     p = ADD_U64(p, "bytes_in", session->client.received);
     p = ADD_U64(p, "bytes_out", session->client.sent);
     p = ADD_SECONDS(p, "t_total", since(session->began, now));
+    if (session->wait.waited)
+        p = ADD_SECONDS(p, "t_queue", session->wait.waited);
     if (session->connected)
         p = ADD_SECONDS(p, "t_connect",
                         since(session->connect_began, session->connected));

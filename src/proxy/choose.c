@@ -5,6 +5,7 @@
 #include "proxy/choose.h"
 
 #include "guard/retry.h"
+#include "proxy/waiting.h"
 
 enum { SECONDS_MOST = 86400 };
 
@@ -34,7 +35,7 @@ static bool enter(struct worker *worker, const struct pool *pool, struct ask *as
         outcome_report(worker, pool, server, permit, &nothing);
         ask->no_probes = true;
     }
-    server_give(server);
+    place_give(worker, server);
     return false;
 }
 

@@ -143,6 +143,9 @@ static void late(struct exchange *x, enum due which)
     case DUE_CLIENT_STAYS:
         exchange_abort(x, CAUSE_CLIENT_CLOSED);
         break;
+    case DUE_QUEUE:
+        go_on(x, exchange_queue_timeout(x));
+        break;
     case DUE_LOOK:
         look_at_client(x);
         break;
@@ -318,6 +321,8 @@ void exchange_abort(struct exchange *x, enum cause cause)
     x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
     if (x->attempt.server && x->snapshot && x->pool->balancer->learn)
         learn_from_abort(x, cause);
+    if (x->flags & EXCHANGE_HAS_WAITED)
+        waiting_leave(&x->wait);
     attempt_end(x, false);
     x->step = STEP_FINISH;
     exchange_run(x);

@@ -12,6 +12,7 @@
 #include "proxy/body.h"
 #include "proxy/link.h"
 #include "proxy/session.h"
+#include "proxy/waiting.h"
 
 struct server_outcome; /* proxy/outcome.h */
 struct relay;
@@ -47,6 +48,7 @@ enum due {
     DUE_DOWNLOAD,     /* the server falls silent in the middle */
     DUE_CLIENT_TAKES, /* the client does not read */
     DUE_CLIENT_STAYS, /* it has closed its side: perhaps it waits, perhaps it has left */
+    DUE_QUEUE,        /* no server has had room */
     DUE_LOOK,         /* time to watch the client, who has not been registered yet */
     DUE_COUNT,
 };
@@ -90,6 +92,7 @@ enum exchange_flag {
     EXCHANGE_UPLOADING = 1 << 4,  /* the upload pump is to be run */
     EXCHANGE_TUNNEL = 1 << 5,     /* a relay has its two ends */
     EXCHANGE_TRUSTED = 1 << 7,    /* the peer is one of trusted_proxies */
+    EXCHANGE_HAS_WAITED = 1 << 8, /* its `wait` was begun */
 };
 
 /* Rule zero: an exchange joins everything; parts that belong together are structs. */
@@ -113,7 +116,7 @@ struct exchange {
     breaker_permit route_permit; /* of the route's breaker; 0: none, or judged */
     str reply;                   /* body of an answer of ours */
     struct relay *relay;
-    struct stick *stick; /* NULL: the pool is not sticky, or none was chosen */
+    struct stick *stick;   /* NULL: the pool is not sticky, or none was chosen */
     struct deferred again; /* a pump's turn was over */
     uint64_t began, first_byte;
     uint64_t sent_before; /* bytes that went to the client before this exchange */
@@ -123,6 +126,7 @@ struct exchange {
     struct body upload, download;
     struct addr client, peer;
     struct request_facts facts;
+    struct wait wait; /* in the pool's queue; with EXCHANGE_HAS_WAITED */
     const struct server_live *tried[TRIED_MOST];
     struct pace pace;
     uint64_t due[DUE_COUNT]; /* monotonic ns; TIMER_NEVER: not waited for */
@@ -187,6 +191,23 @@ enum flow exchange_upload(struct exchange *x);
 
 /* The request's body is about to be read from its first byte. */
 void exchange_expect_upload(struct exchange *x);
+
+/* ---- where the pool has a queue (steps_wait.c) ---- */
+
+/* May a server be chosen for it now? Otherwise, or when none had room: exchange_queue. */
+bool exchange_may_pick(struct exchange *x);
+
+/* Is there a server, well if full, that it has not tried yet? */
+bool exchange_has_other_server(struct exchange *x);
+
+/* FLOW_WAIT: it stands in the queue. FLOW_NEXT: no server is there to wait for; tried_too:
+ * not even those that it has tried. Or an answer of ours. */
+enum flow exchange_queue(struct exchange *x, bool tried_too);
+
+/* A server was chosen. */
+void exchange_has_place(struct exchange *x);
+
+enum flow exchange_queue_timeout(struct exchange *x);
 
 /* What the attempt has counted is given back; its link is kept or closed. */
 void attempt_end(struct exchange *x, bool is_clean);

@@ -67,7 +67,7 @@ void attempt_end(struct exchange *x, bool is_clean)
     if (attempt->server) {
         if (x->step != STEP_FINISH)
             remember_server(x);
-        server_give(attempt->server);
+        place_give(x->worker, attempt->server);
     }
     *attempt = (struct attempt){0};
     x->upload.to = NULL;
@@ -245,8 +245,41 @@ static enum flow ask_route(struct exchange *x)
         choose_retry_after(&route->live->circuit, route->breaker, exchange_now(x)));
 }
 
+static struct server_live *pick_any(struct exchange *x)
+{
+    struct server_live *server = pick(x, false);
+
+    if (!server && x->tries) /* nobody else: the same one may do better on a new link */
+        server = pick(x, true);
+    return server;
+}
+
+/* Where the pool has a queue. A retry rather waits for another server than try the one
+ * that has failed. Without a server: *flow says what now. */
+static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
+{
+    bool tried_too = !exchange_has_other_server(x);
+    bool may_pick = exchange_may_pick(x);
+    struct server_live *server = may_pick ? pick(x, tried_too) : NULL;
+
+    if (server) {
+        exchange_has_place(x);
+        return server;
+    }
+    if (may_pick && x->stick &&
+        x->stick->is_wish_all) { /* others must not wait behind it */
+        waiting_leave(&x->wait);
+        exchange_done_with(x, DUE_QUEUE);
+        *flow = nobody(x);
+    } else if ((*flow = exchange_queue(x, tried_too)) == FLOW_NEXT) {
+        *flow = nobody(x);
+    }
+    return NULL;
+}
+
 enum flow step_pick(struct exchange *x)
 {
+    enum flow without = FLOW_NEXT;
     struct pool_live *pool;
     struct server_live *server;
 
@@ -263,11 +296,9 @@ enum flow step_pick(struct exchange *x)
         atomic_fetch_add_explicit(&pool->in_flight, 1, memory_order_relaxed);
         counter_add(&pool->shards[x->worker->index].requests, 1);
     }
-    server = pick(x, false);
-    if (!server && x->tries) /* nobody else: the same one may do better on a new link */
-        server = pick(x, true);
+    server = x->pool->queue.is_on ? pick_in_turn(x, &without) : pick_any(x);
     if (!server)
-        return nobody(x);
+        return x->pool->queue.is_on ? without : nobody(x);
     x->tried[x->tries % TRIED_MOST] = server;
     x->tries++;
     x->attempt.server = server;

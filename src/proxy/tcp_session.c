@@ -41,7 +41,7 @@ static void give_target_back(struct tcp_session *session)
     if (session->permit)
         tell_outcome(session, BREAKER_NOTHING, NULL);
     if (session->target)
-        server_give(session->target);
+        place_give(session->guest.worker, session->target);
     session->target = NULL;
 }
 
@@ -73,6 +73,7 @@ static void session_end(struct tcp_session *session)
     struct listener_shard *shard = &session->guest.door->live->shards[worker->index];
 
     CHECK_MAGIC(session, TCP_SESSION_MAGIC);
+    waiting_leave(&session->wait);
     counter_add(&shard->bytes_received, session->client.received);
     counter_add(&shard->bytes_sent, session->client.sent);
     if (worker->access_log)
@@ -132,7 +133,8 @@ static void wish_same_server(struct tcp_session *session, struct ask *ask)
                      &facts, ask);
 }
 
-static struct server_live *pick(struct tcp_session *session)
+/* Without those who were tried, as long as there is anybody else. */
+static struct ask ask_of(const struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
     const struct pool *pool = session->listener->to;
@@ -140,32 +142,98 @@ static struct server_live *pick(struct tcp_session *session)
     struct ask ask = {.rand = &worker->engine.rand,
                       .now = worker->engine.loop.now,
                       .worker = worker->index,
-                      .scratch = desk->scratch};
-    struct pool_shard *shard = &pool->live->shards[worker->index];
-    struct server_live *server;
-    uint32_t seconds;
+                      .scratch = desk->scratch,
+                      .breaker = pool->breaker};
 
     for (unsigned i = 0; i < session->tries; i++)
         ask_add_tried(&ask, session->tried[i]);
+    if (pool->queue.is_on && session->tries &&
+        pool_look_for_room(desk->set, &ask) == POOL_HAS_NOBODY)
+        ask.tried_count = 0;
+    return ask;
+}
+
+static struct server_live *pick(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    const struct pool *pool = session->listener->to;
+    struct ask ask = ask_of(session);
+    struct server_live *server;
+
     if (pool->key)
         ask_by_key(session, &ask);
     if (pool->sticky)
         wish_same_server(session, &ask);
-    counter_add(&shard->requests, 1);
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
     session->learn = pool->balancer->learn;
-    if (server) {
+    if (server)
         session->in_flight =
             atomic_load_explicit(&server->in_flight, memory_order_relaxed);
-        return server;
-    }
+    return server;
+}
+
+static void nobody(struct tcp_session *session)
+{
+    struct worker *worker = session->guest.worker;
+    const struct pool *pool = session->listener->to;
+    struct pool_shard *shard = &pool->live->shards[worker->index];
+    uint32_t seconds;
+
     if (session->cause == CAUSE_OK && choose_is_broken(worker, pool, &seconds)) {
         counter_add(&shard->breaker_open, 1);
         session->cause = CAUSE_BREAKER_OPEN;
     } else {
         counter_add(&shard->no_server, 1);
     }
-    return NULL;
+    if (session->cause == CAUSE_OK)
+        session->cause = CAUSE_NO_SERVER;
+    session_end(session);
+}
+
+/* ---- waiting ---- */
+
+/* No server had room, or others were there first. */
+static void wait_for_place(struct tcp_session *session)
+{
+    struct loop *loop = &session->guest.worker->engine.loop;
+    const struct pool *pool = session->listener->to;
+    struct ask ask = ask_of(session);
+    struct wait_claim claim = {.worker = session->guest.worker,
+                               .pool = pool,
+                               .client = &session->peer,
+                               .priority = PRIORITY_NORMAL,
+                               .is_retry = session->tries > 0,
+                               .ask = &ask};
+    bool was_waiting = session->wait.state != WAIT_NOT;
+
+    switch (waiting_go_on(&session->wait, &claim)) {
+    case WAIT_GO_ON:
+        break;
+    case WAIT_IS_VAIN:
+        nobody(session);
+        return;
+    case WAIT_QUEUE_FULL:
+        session->cause = CAUSE_QUEUE_FULL;
+        session_end(session);
+        return;
+    case WAIT_TIME_IS_UP:
+        session->cause = CAUSE_QUEUE_TIMEOUT;
+        session_end(session);
+        return;
+    }
+    if (was_waiting)
+        return;
+    timer_set(&loop->timers, &session->timer,
+              loop->now + (uint64_t)waiting_time_left(&session->wait, pool) * 1000000);
+    if (conn_arm(&session->client)) {
+        session->cause = CAUSE_CLIENT_CLOSED;
+        session_end(session);
+    }
+}
+
+static void turn_has_come(struct wait *wait)
+{
+    try_server(container_of(wait, struct tcp_session, wait));
 }
 
 static void connect_failed(struct tcp_session *session, enum err why)
@@ -271,16 +339,23 @@ static void server_ready(struct conn *conn)
 static void try_server(struct tcp_session *session)
 {
     struct worker *worker = session->guest.worker;
+    const struct pool *pool = session->listener->to;
     struct loop *loop = &worker->engine.loop;
     enum err e;
 
-    session->target = pick(session);
-    if (!session->target) {
-        if (session->cause == CAUSE_OK)
-            session->cause = CAUSE_NO_SERVER;
-        session_end(session);
+    if (session->wait.state == WAIT_NOT)
+        counter_add(&pool->live->shards[worker->index].requests, 1);
+    if (!pool->queue.is_on || waiting_may_try(&session->wait, pool))
+        session->target = pick(session);
+    if (!session->target && pool->queue.is_on) {
+        wait_for_place(session);
         return;
     }
+    if (!session->target) {
+        nobody(session);
+        return;
+    }
+    waiting_serve(&session->wait);
     session->tried[session->tries++] = session->target;
     session->connect_began = loop->now;
     e = conn_dial(&session->server, &worker->engine, &session->target->addr,
@@ -307,9 +382,17 @@ static void client_ready(struct conn *conn)
     }
 }
 
-static void connect_too_late(struct timer *timer)
+static void too_late(struct timer *timer)
 {
-    connect_failed(container_of(timer, struct tcp_session, timer), ERR_TIMEOUT);
+    struct tcp_session *session = container_of(timer, struct tcp_session, timer);
+
+    if (session->wait.state == WAIT_NOT) {
+        connect_failed(session, ERR_TIMEOUT);
+        return;
+    }
+    waiting_time_out(&session->wait);
+    session->cause = CAUSE_QUEUE_TIMEOUT;
+    session_end(session);
 }
 
 void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
@@ -322,7 +405,8 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
     guest_enter(&session->guest, SESSION_TCP, door, permit);
     conn_init(&session->client, &door->worker->engine, fd, client_ready);
     conn_init_closed(&session->server, &door->worker->engine, server_ready);
-    timer_init(&session->timer, connect_too_late);
+    timer_init(&session->timer, too_late);
+    session->wait.call = turn_has_come;
     session->snapshot = worker_pin(door->worker);
     session->listener = door->listener;
     session->pool = door->listener->to->live;

@@ -11,6 +11,7 @@
 #include "proxy/relay.h"
 #include "proxy/session.h"
 #include "proxy/stick.h"
+#include "proxy/waiting.h"
 
 enum { TCP_SESSION_MAGIC = 0x54435053, TCP_TRIES_MOST = 3 };
 
@@ -30,7 +31,8 @@ struct tcp_session {
     const struct server_live *tried[TCP_TRIES_MOST];
     unsigned tries;
     struct stick stick;
-    struct timer timer; /* connecting */
+    struct wait wait;   /* in the pool's queue */
+    struct timer timer; /* waiting, connecting */
     struct addr peer;
     uint64_t began, connect_began, connected;
 };

@@ -166,6 +166,7 @@ static inline void house_open(void)
         struct server_live *live = &house->servers[i];
 
         atomic_init(&live->ramp, RAMP_FULL);
+        live->pool = &house->pool_live;
         live->shards = house->server_shards[i];
         live->desks = house->server_desks[i];
         live->name = STR("server");

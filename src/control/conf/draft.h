@@ -162,7 +162,7 @@ extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_row balance_rows[];
 extern const struct conf_row sticky_rows[];
 extern const struct conf_choice check_kind_choices[];
-extern const struct conf_row tiers_rows[], locality_rows[];
+extern const struct conf_row tiers_rows[], locality_rows[], queue_rows[];
 
 extern const struct conf_row breaker_rows[];
 extern const struct conf_row page_rows[], pages_beside_rows[], maintenance_rows[];

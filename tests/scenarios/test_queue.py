@@ -1,0 +1,340 @@
+"""Requests that wait for a place when all servers are at their caps."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from client import RawClient
+from stage import Origin, TcpOrigin, Weir, http_config, tcp_config, until
+
+
+class Part:
+    """Answers after a while, or when it is told to; keeps who was there at once and in which order."""
+
+    def __init__(self, takes=None):
+        self.takes = takes
+        self.gate = threading.Semaphore(0)
+        self.now = self.most = 0
+        self.order = []
+        self.lock = threading.Lock()
+
+    def __call__(self, conn, seen):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.order.append(seen.target)
+        if self.takes is None:
+            self.gate.acquire(timeout=20)
+        else:
+            time.sleep(self.takes)
+        with self.lock:
+            self.now -= 1
+        return conn.answer(200, b"served\n")
+
+    def let(self, count=1):
+        for _ in range(count):
+            self.gate.release()
+
+
+class Ask(threading.Thread):
+    """One request in a thread of its own."""
+
+    def __init__(self, weir, target="/q", source=None, fields=()):
+        super().__init__(daemon=True)
+        self.weir, self.target, self.source, self.fields = weir, target, source, fields
+        self.answer = self.error = None
+        self.start()
+
+    def run(self):
+        began = time.monotonic()
+        try:
+            with RawClient(self.weir.address(), source=self.source, timeout=30) as c:
+                self.answer = c.ask(target=self.target, fields=self.fields)
+        except Exception as e:                          # noqa: BLE001
+            self.error = e
+        self.took = time.monotonic() - began
+
+    def wait(self):
+        self.join(30)
+        assert self.answer is not None, f"{self.target}: {self.error!r}"
+        return self.answer
+
+    @property
+    def cause(self):
+        return self.wait()["Weir-Cause"]
+
+
+def config(*servers, cap=1, queue=None, workers=1, pool=None, **more):
+    listed = [{"address": s.address, "max_connections": cap} for s in servers]
+    return http_config(pool={"servers": listed, "queue": {"timeout": "10s", **(queue or {})},
+                             **(pool or {})},
+                       runtime={"workers": workers}, **more)
+
+
+def waiting(weir, pool="main"):
+    return next(p for p in weir.status()["pools"] if p["name"] == pool)["queue"]["waiting"]
+
+
+def wait_for(weir, count):
+    until(lambda: waiting(weir) == count, pause=0.01)
+
+
+def ask_in_turn(weir, targets, **more):
+    """They stand in the queue in this order; the first one has the place."""
+    asks = []
+    already = waiting(weir)
+    for target in targets:
+        asks.append(Ask(weir, target, **more))
+        already += 1
+        wait_for(weir, already)
+    return asks
+
+
+@pytest.fixture
+def part(fresh):
+    part = Part()
+    fresh.on("/q", part)
+    return part
+
+
+def occupy(weir, part, **more):
+    """The one place is taken."""
+    first = Ask(weir, "/q?first", **more)
+    until(lambda: part.now == 1, pause=0.01)
+    return first
+
+
+def test_without_it_there_is_no_waiting(fresh, part):
+    with Weir(config(fresh, pool={"queue": "off"})) as w:
+        first = occupy(w, part)
+        assert Ask(w).cause == "no_server"
+        part.let()
+        assert first.wait().status == 200
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_spike_is_served_within_the_caps(workers):
+    parts = [Part(0.02), Part(0.02)]
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", parts[0])
+        b.on("/q", parts[1])
+        with Weir(config(a, b, cap=5, workers=workers)) as w:
+            asks = [Ask(w) for _ in range(200)]
+            assert [ask.wait().status for ask in asks] == [200] * 200
+            assert max(p.most for p in parts) <= 5
+            assert len(parts[0].order) + len(parts[1].order) == 200
+            m = w.metrics()
+            assert m.get("weir_pool_queue_length", pool="main") == 0
+            assert m.get("weir_pool_queue_seconds_count", pool="main") > 50
+            assert m.get("weir_pool_queue_timeouts_total", pool="main") == 0
+            assert max(line.get("t_queue", 0) for line in w.log()) > 0.05
+
+
+def test_tcp_spike():
+    with TcpOrigin() as origin:
+        with Weir(tcp_config(pool={"servers": [{"address": origin.address,
+                                                "max_connections": 2}],
+                                   "queue": {"timeout": "1s", "size": 20}})) as w:
+            first = [RawClient(w.address()) for _ in range(2)]
+            for c in first:
+                c.send(b"hello")
+                assert c.sock.recv(100)
+            third = RawClient(w.address())
+            third.send(b"third")
+            wait_for(w, 1)
+            first[0].close()
+            assert third.sock.recv(100) == b"third"
+            fourth = RawClient(w.address())
+            began = time.monotonic()
+            assert fourth.sock.recv(100) == b""
+            assert 0.8 < time.monotonic() - began < 5
+            assert w.wait_log(cause="queue_timeout")["t_queue"] >= 0.9
+
+
+def test_full(fresh, part):
+    with Weir(config(fresh, queue={"size": 2})) as w:
+        first = occupy(w, part)
+        two = ask_in_turn(w, ["/q?1", "/q?2"])
+        late = Ask(w)
+        assert late.wait().status == 503 and late.cause == "queue_full"
+        assert late.took < 5 and int(late.answer["Retry-After"]) >= 1
+        assert w.wait_log(cause="queue_full")["status"] == 503
+        assert "queue 2/2" in w.cli("status").stdout
+        part.let(3)
+        assert [a.wait().status for a in [first, *two]] == [200] * 3
+        assert w.metrics().get("weir_pool_queue_full_total", pool="main") == 1
+
+
+def test_timeout(fresh, part):
+    with Weir(config(fresh, queue={"timeout": "300ms"})) as w:
+        first = occupy(w, part)
+        late = Ask(w)
+        assert late.cause == "queue_timeout"
+        assert 0.25 < late.took < 5 and int(late.answer["Retry-After"]) >= 1
+        assert 0.25 < w.wait_log(cause="queue_timeout")["t_queue"] < 5
+        assert waiting(w) == 0
+        part.let()
+        first.wait()
+        assert part.order == ["/q?first"]
+        assert w.metrics().get("weir_pool_queue_timeouts_total", pool="main") == 1
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+def test_who_has_left_is_never_sent(fresh, part, how):
+    with Weir(config(fresh)) as w:
+        first = occupy(w, part)
+        leaves = RawClient(w.address())
+        leaves.send(b"GET /q?left HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_for(w, 1)
+        stays = ask_in_turn(w, ["/q?stays"])[0]
+        getattr(leaves, how)()
+        time.sleep(0.1)
+        part.let(3)
+        assert first.wait().status == stays.wait().status == 200
+        assert part.order == ["/q?first", "/q?stays"]
+        assert w.wait_log(cause="client_closed")["path"] == "/q"
+
+
+def test_first_in_first_out(fresh, part):
+    with Weir(config(fresh)) as w:
+        targets = [f"/q?{i}" for i in range(6)]
+        asks = [occupy(w, part), *ask_in_turn(w, targets)]
+        part.let(7)
+        for ask in asks:
+            assert ask.wait().status == 200
+        assert part.order == ["/q?first", *targets]
+
+
+def test_newest_first_past_the_slo(fresh, part):
+    with Weir(config(fresh, queue={"slo": "200ms"})) as w:
+        targets = [f"/q?{i}" for i in range(6)]
+        asks = [occupy(w, part), *ask_in_turn(w, targets)]
+        time.sleep(0.3)
+        part.let(7)
+        for ask in asks:
+            assert ask.wait().status == 200
+        assert part.order[1] == "/q?5"
+        # The first in line stays the first that has waited too long.
+        assert part.order[1:] == targets[::-1]
+
+
+def test_one_client_does_not_stand_before_the_others(fresh, part):
+    with Weir(config(fresh)) as w:
+        first = occupy(w, part)
+        many = [Ask(w, "/q?many", source="127.0.0.2") for _ in range(100)]
+        wait_for(w, 100)
+        one = ask_in_turn(w, ["/q?one"], source="127.0.0.3")[0]
+        part.let(102)
+        assert [a.wait().status for a in [first, one, *many]] == [200] * 102
+        assert part.order.index("/q?one") <= 3
+
+
+def test_a_flood_does_not_fill_the_queue_for_others(fresh, part):
+    with Weir(config(fresh, queue={"size": 20})) as w:
+        first = occupy(w, part)
+        many = [Ask(w, "/q?many", source="127.0.0.2") for _ in range(20)]
+        wait_for(w, 20)
+        one = Ask(w, "/q?one", source="127.0.0.3")
+        until(lambda: any(a.answer for a in many))
+        part.let(21)
+        assert one.wait().status == first.wait().status == 200
+        answers = [a.wait() for a in many]
+        assert [a.status for a in answers].count(200) == 19
+        assert [a["Weir-Cause"] for a in answers if a.status != 200] == ["queue_full"]
+
+
+def test_more_important_routes_first(fresh, part):
+    routes = [{"name": name, "match": {"query": {"p": name}}, "to": "main", "priority": name}
+              for name in ("low", "critical")] + [{"name": "rest", "to": "main"}]
+    with Weir(config(fresh, queue={"size": 4}, routes=routes)) as w:
+        first = occupy(w, part)
+        asks = ask_in_turn(w, ["/q?p=low", "/q?p=normal", "/q?p=low", "/q?p=critical"])
+        late = Ask(w, "/q?p=critical")      # takes the place of the later of the low ones
+        assert asks[2].cause == "queue_full"
+        part.let(5)
+        assert [a.wait().status for a in [first, late, *asks[:2], asks[3]]] == [200] * 5
+        assert [t.partition("=")[2] for t in part.order[1:]] == \
+            ["critical", "critical", "normal", "low"]
+
+
+def test_kill_of_a_server_while_the_queue_is_full():
+    good, bad = Part(0.02), Part()
+    with Origin("good") as a, Origin("bad") as b:
+        a.on("/q", good)
+        b.on("/q", bad)
+        with Weir(config(a, b, cap=2, queue={"size": 30}, workers=2)) as w:
+            asks = [Ask(w) for _ in range(34)]
+            until(lambda: bad.now == 2)
+            b.kill()
+            failed = [ask.wait() for ask in asks if ask.wait().status != 200]
+            assert not failed, (failed, [l for l in w.log() if l["status"] != 200])
+            assert good.most <= 2
+
+
+def test_nobody_well_is_said_at_once(fresh, part):
+    with Weir(config(fresh, pool={"health": {"active": {
+            "path": "/health", "interval": "100ms", "timeout": "100ms",
+            "unhealthy_after": 2, "healthy_after": 1}}})) as w:
+        w.wait_state(fresh.address, "up")
+        fresh.on("/health", lambda conn, seen: conn.answer(500))
+        first = occupy(w, part)
+        ask = ask_in_turn(w, ["/q?waits"])[0]
+        w.wait_state(fresh.address, "down")
+        assert ask.cause == "no_server"
+        late = Ask(w)
+        assert late.cause == "no_server" and late.took < 3
+        part.let()
+        first.wait()
+
+
+def test_a_raised_cap_and_a_new_server_take_who_waits(fresh, part):
+    other = Part()
+    with Weir(config(fresh)) as w:
+        first = occupy(w, part)
+        asks = ask_in_turn(w, [f"/q?{i}" for i in range(4)])
+        w.reload(config(fresh, cap=2, listeners=w.config["listeners"]))
+        until(lambda: part.now == 2)
+        with Origin("other") as o:
+            o.on("/q", other)
+            w.reload(config(fresh, o, cap=2, listeners=w.config["listeners"]))
+            until(lambda: other.now == 2)
+            assert waiting(w) == 1
+            part.let(3)
+            other.let(3)
+            assert [a.wait().status for a in [first, *asks]] == [200] * 5
+
+
+def test_a_queue_that_is_removed_lets_them_go_on(fresh, part):
+    with Weir(config(fresh)) as w:
+        first = occupy(w, part)
+        asks = ask_in_turn(w, ["/q?1", "/q?2"])
+        w.reload(config(fresh, listeners=w.config["listeners"], pool={"queue": "off"}))
+        assert Ask(w).cause == "no_server"
+        part.let(3)
+        assert [a.wait().status for a in [first, *asks]] == [200] * 3
+
+
+def test_a_pool_that_is_removed(fresh, part):
+    with Weir(config(fresh, queue={"timeout": "2s"})) as w:
+        first = occupy(w, part)
+        asks = ask_in_turn(w, ["/q?1", "/q?2"])
+        pools = {"else": w.config["pools"]["main"]}
+        w.reload({**w.config, "pools": pools, "routes": [{"name": "all", "to": "else"}]})
+        part.let(1)
+        assert first.wait().status == 200
+        part.let(2)
+        assert {a.wait().status for a in asks} <= {200, 503}
+        assert w.ask(target="/echo").status == 200
+
+
+def test_stopping_answers_who_waits(fresh, part):
+    with Weir(config(fresh)) as w:
+        first = occupy(w, part)
+        asks = ask_in_turn(w, ["/q?1", "/q?2"])
+        w.signal(signal.SIGTERM)
+        time.sleep(0.1)
+        part.let(3)
+        assert [a.wait().status for a in [first, *asks]] == [200] * 3
+        w.stop()
