@@ -17,10 +17,11 @@ def four():
 
 
 def config(*servers, passive=None, **more):
+    """One worker: turns of several are right in sum only, and these plays count."""
     return http_config(
         *servers, pool={"health": {"active": "off", "passive": {
             "failures": 5, "eject": "1s", **(passive or {})}}},
-        defaults={"retries": {"count": 0}}, **more)
+        **{"defaults": {"retries": {"count": 0}}, "runtime": {"workers": 1}, **more})
 
 
 def states(weir):
