@@ -10,6 +10,7 @@
 #include "files.h"
 #include "names.h"
 #include "origin.h"
+#include "lb/pool.h"
 #include "proxy/exchange.h"
 #include "setup.h"
 #include "threads.h"
@@ -175,8 +176,45 @@ static void check_memory(void *who, uint64_t until)
         world_after(10 * MS, check_memory, NULL, until);
 }
 
+/* With retries and breakers the first in line may be right not to take what is free. */
+static bool must_take_places(const struct pool_record *pool)
+{
+    return pool->pool && !pool->pool->breaker && !rules.retries.count &&
+           !str_eq(pool->live.name, STR("db"));
+}
+
+static bool has_room(const struct pool_record *pool)
+{
+    struct ask ask = {.now = world.now};
+
+    return pool->published && pool_look_for_room(pool->published, &ask) == POOL_HAS_ROOM;
+}
+
+/* Nobody waits for longer than a turn takes while a place is free. */
+static void check_queues(void *who, uint64_t since)
+{
+    bool is_idle = false;
+
+    (void)who;
+    if (thread_has_ended(&house.thread))
+        return;
+    list_each(node, &house.steward->registry.pools) {
+        const struct pool_record *pool = list_entry(node, struct pool_record, node);
+
+        is_idle |= pool->live.waiting && must_take_places(pool) && has_room(pool);
+    }
+    since = is_idle ? since : world.now;
+    if (world.now - since > SLACK) {
+        violation("a request waits while a place is free");
+        return;
+    }
+    world_after(20 * MS, check_queues, NULL, since);
+}
+
 void house_live(void)
 {
+    if (rules.queues)
+        check_queues(NULL, world.now);
     if (rules.memory < (uint64_t)1 << 30)
         check_memory(NULL, world.now + 2 * rules.lasts);
     if (rules.reloads)
@@ -216,6 +254,7 @@ static void check_pools(const struct registry *registry)
 
         must_be("requests in flight at a pool", pool->live.in_flight, 0);
         must_be("retries in flight", pool->live.retries_in_flight, 0);
+        must_be("requests that wait", pool->live.waiting, 0);
         if (!pool->pool)
             violation("a removed pool is still there");
         list_each(inner, &pool->servers) {

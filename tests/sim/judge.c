@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include "base/addr.h"
+#include "rules.h"
 #include "slack.h"
 
 enum { ANSWERS_MOST = 8192 };
@@ -176,7 +177,9 @@ void query_untaken(struct query *query)
     if (query->reached)
         violation("request %llu reached a server on a connection that was over",
                   name(query));
-    query->is_forbidden = true;
+    /* When all is cut, or with queues, it may have been sent on that
+     * very moment, and still arrives. */
+    query->is_forbidden = !rules.queues && world.now < rules.drain_begins;
 }
 
 void query_left(struct query *query)

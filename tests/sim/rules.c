@@ -57,6 +57,9 @@ void rules_draw(void)
         rules.memory = draw_between(100, 2000) * 1024 * rules.workers;
     if (!rules.is_calm && draw_percent(30))
         rules.drain_timeout = ms(1000, 8000);
+    if (!rules.is_calm && draw_percent(40))
+        rules.queues = draw_percent(50) ? 100 : 60;
+    rules.queue_timeout = ms(200, 3000);
     if (draw_percent(40))
         rules.drain_begins = world.now + draw(rules.lasts);
 }
@@ -66,8 +69,9 @@ uint64_t rules_all_deadlines(void)
     const struct timeouts *t = &rules.timeouts;
     uint32_t tries = rules.retries.count + 1;
 
-    return ns_of(tries * (t->connect + 2 * t->response) + t->request_header +
-                 2 * t->request_body + t->response_body + t->client_write + t->idle +
-                 t->tunnel + rules.slow_client.grace * 3 + 5000) +
+    return ns_of(2 * rules.queue_timeout + tries * (t->connect + 2 * t->response) +
+                 t->request_header + 2 * t->request_body + t->response_body +
+                 t->client_write + t->idle + t->tunnel + rules.slow_client.grace * 3 +
+                 5000) +
            2 * SLACK;
 }

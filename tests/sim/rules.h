@@ -24,6 +24,8 @@ struct rules {
     unsigned reloads;       /* while visitors are there */
     unsigned servers;       /* of the main pool, at the most */
     unsigned visitors;
+    unsigned queues;        /* percent of the pools that have one */
+    uint32_t queue_timeout; /* ms */
     unsigned descriptors;
     unsigned connections; /* at a listener; 0: no cap of its own */
     uint64_t memory;      /* bytes that the process may use */

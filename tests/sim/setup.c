@@ -151,14 +151,28 @@ static void begin_pool(struct text *out, const char *name)
         text_format(out, "    slow_start: %ums\n", (unsigned)draw_between(200, 5000));
     add_health(out, strcmp(name, "db") != 0);
     add_breaker(out, "    ", "\n");
+    if (draw_percent(rules.queues))
+        text_format(out, "    queue: {size: %u, timeout: %ums, slo: %ums}\n",
+                    (unsigned)draw_between(rules.is_calm ? 500 : 1, 500),
+                    rules.queue_timeout, (unsigned)draw_between(10, 2000));
     text_add(out, STR("    servers:\n"));
+}
+
+/* With queues caps are low, or nobody would ever wait. */
+static const char *draw_cap(void)
+{
+    if (rules.is_calm)
+        return "";
+    if (rules.queues)
+        return draw_percent(50) ? ", max_connections: 1" : ", max_connections: 2";
+    return draw_percent(80) ? "" : ", max_connections: 5";
 }
 
 static void add_server(struct text *out, unsigned origin, bool is_backup)
 {
     text_format(out, "      - {address: \"10.0.1.%u:8000\", weight: %u%s%s}\n",
                 origin + 1, 1 + (unsigned)draw(3), is_backup ? ", backup: true" : "",
-                rules.is_calm || draw_percent(80) ? "" : ", max_connections: 5");
+                draw_cap());
 }
 
 static void add_pools(struct text *out)

@@ -48,7 +48,9 @@ static void ended(struct visitor *visitor)
         world.now >= visitor->asked_at + ns_of(rules.drain_timeout))
         for (unsigned i = visitor->answered; i < visitor->written; i++)
             visitor->asks[i]->is_excused = true;
-    if (visitor->shut_at && world.now >= visitor->shut_at + ns_of(rules.half_closed))
+    /* One that waits in a queue when its turn comes has left, as far as can be seen. */
+    if (visitor->shut_at &&
+        (rules.queues || world.now >= visitor->shut_at + ns_of(rules.half_closed)))
         for (unsigned i = visitor->answered; i < visitor->written; i++)
             visitor->asks[i]->is_excused = true;
     trace("ended", visitor->number, visitor->side->is_reset);
