@@ -84,6 +84,20 @@ static void write_pool_counter(const struct overview *view, struct scroll *out,
                        pool_sum(view, &view->snapshot->pools[i], offset));
 }
 
+static void write_pool_hedges(const struct overview *view, struct scroll *out)
+{
+    exposition_family(out, "weir_pool_hedges_total", "counter",
+                      "Requests that were given to a second server too.");
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++)
+        for (unsigned result = HEDGE_WON; result < HEDGE_RESULTS; result++)
+            exposition_u64(out, "weir_pool_hedges_total",
+                           LABELS({"pool", view->snapshot->pools[i].name},
+                                  {"result", str_of(hedge_result_text(result))}),
+                           pool_sum(view, &view->snapshot->pools[i],
+                                    offsetof(struct pool_shard, hedges) +
+                                        result * sizeof(uint64_t)));
+}
+
 static void count_states(const struct pool *pool, unsigned counts[HEALTH_COUNT])
 {
     memset(counts, 0, HEALTH_COUNT * sizeof *counts);
@@ -339,6 +353,7 @@ void metrics_write_pools(const struct overview *view, struct scroll *out)
                        offsetof(struct pool_shard, requests));
     write_pool_counter(view, out, "weir_pool_retries_total", "Tries after the first.",
                        offsetof(struct pool_shard, retries));
+    write_pool_hedges(view, out);
     write_pool_counter(view, out, "weir_pool_no_server_total",
                        "Requests for which no server could be chosen.",
                        offsetof(struct pool_shard, no_server));

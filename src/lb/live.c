@@ -26,6 +26,18 @@ const char *health_text(enum health health)
     return texts[health];
 }
 
+const char *hedge_result_text(enum hedge_result result)
+{
+    static const char *const texts[HEDGE_RESULTS] = {
+        [HEDGE_NONE] = "none",
+        [HEDGE_WON] = "won",
+        [HEDGE_LOST] = "lost",
+        [HEDGE_FAILED] = "failed",
+    };
+
+    return texts[result];
+}
+
 const char *server_failure_text(enum server_failure failure)
 {
     static const char *const texts[FAILURE_COUNT] = {

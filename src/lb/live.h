@@ -116,11 +116,28 @@ struct server_live {
  * same number everywhere. */
 uint64_t server_identity(str name, str addr_text);
 
+/* How a hedge has ended (proxy/hedge). */
+enum hedge_result { HEDGE_NONE, HEDGE_WON, HEDGE_LOST, HEDGE_FAILED, HEDGE_RESULTS };
+
+/* The label of weir_pool_hedges_total; "none" has none. */
+const char *hedge_result_text(enum hedge_result result);
+
+enum { HEDGE_BUCKETS = 200 };
+
+/* What a worker knows of when to hedge (guard/hedging.h). */
+struct hedge_book {
+    uint64_t delay, refresh_at; /* ns; 0: not known yet */
+    uint32_t saved;             /* paid in by requests, for hedges */
+    uint32_t samples;
+    uint32_t buckets[HEDGE_BUCKETS];
+};
+
 struct pool_shard {
     CACHE_ALIGNED uint64_t requests;
     uint64_t retries;
     uint64_t no_server;    /* refused because nobody was usable */
     uint64_t breaker_open; /* refused because of the servers' breakers */
+    uint64_t hedges[HEDGE_RESULTS];
     uint64_t sticky_hits, sticky_misses, sticky_rebalanced; /* answers */
     uint64_t queue_full, queue_timeout; /* refused because of the queue */
     struct histogram waited;            /* in the queue, whatever came of it */
@@ -130,6 +147,7 @@ struct pool_shard {
 struct pool_desk {
     CACHE_ALIGNED struct endpoint_set *set; /* adopted by mailbox */
     void *scratch;                          /* the balancers' memory; made with the set */
+    struct hedge_book hedges;
 };
 
 /* Retries of the last seconds, for the budget (guard/retry). Touched by retries alone. */

@@ -320,6 +320,14 @@ struct balance_settings {
     uint32_t bound; /* a server's load, in thousandths of its fair share; 0: any */
 };
 
+/* When a second server is asked too (guard/hedging.h). */
+struct hedging {
+    bool is_enabled;
+    uint32_t quantile;  /* percent of the answers of late; 0: after a fixed time */
+    uint32_t after;     /* ms, with quantile 0 */
+    uint32_t max_share; /* percent of the requests */
+};
+
 struct pool {
     str name;
     unsigned index;
@@ -342,6 +350,7 @@ struct pool {
     const struct breaker *breaker; /* of each server; NULL: none */
     bool learns; /* from what comes of requests: there is a breaker, or passive health */
     struct passive passive;
+    struct hedging hedge;
     const struct key *key; /* what the balancer chooses by; NULL: not by a key */
     struct pool_live *live;
 };

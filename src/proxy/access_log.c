@@ -315,6 +315,13 @@ static char *add_sticky(char *p, enum stick_says says)
     return ADD_PLAIN(p, "sticky", str_of(stick_text(says)));
 }
 
+static char *add_hedged(char *p, enum hedge_result result)
+{
+    p = pen_text(p, ",\"hedged\":\"");
+    p = pen_str(p, str_of(hedge_result_text(result)));
+    return pen_text(p, "\"");
+}
+
 static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
                       uint64_t now)
 {
@@ -332,6 +339,8 @@ static char *add_json(char *p, const struct exchange *x, const struct seen *seen
     p = add_times(p, x, now);
     if (x->tries > 1)
         p = ADD_U64(p, "retries", x->tries - 1);
+    if (unlikely(x->hedged))
+        p = add_hedged(p, x->hedged);
     if (x->stick)
         p = add_sticky(p, x->stick->says);
     p = ADD_U64(p, "conn_requests", x->session->requests);

@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "proxy/hedge.h"
 #include "proxy/learn.h"
 #include "proxy/outcome.h"
 #include "proxy/relay.h"
@@ -30,6 +31,14 @@ static const struct {
     [STEP_FINISH] = {"finish", step_finish},       /* count, log, give everything back */
 };
 
+/* Where it goes on when a step has not led to the next one. */
+static enum step step_after(enum flow flow)
+{
+    return flow == FLOW_RETRY   ? STEP_PICK
+           : flow == FLOW_HEDGE ? STEP_RECEIVE
+                                : STEP_RESPONSE;
+}
+
 static void exchange_run(struct exchange *x)
 {
     for (;;) {
@@ -40,7 +49,7 @@ static void exchange_run(struct exchange *x)
         if (flow == FLOW_WAIT || flow == FLOW_END)
             return;
         CHECK(!(x->flags & EXCHANGE_HEAD_SENT));
-        x->step = flow == FLOW_RETRY ? STEP_PICK : STEP_RESPONSE;
+        x->step = step_after(flow);
     }
 }
 
@@ -60,7 +69,7 @@ void exchange_due(struct exchange *x, enum due which, uint32_t ms)
 
 static void go_on(struct exchange *x, enum flow flow)
 {
-    x->step = flow == FLOW_RETRY ? STEP_PICK : STEP_RESPONSE;
+    x->step = step_after(flow);
     exchange_run(x);
 }
 
@@ -91,10 +100,22 @@ static void server_is_late(struct exchange *x)
     server_fails(x, CAUSE_SERVER_TIMEOUT, FAILURE_TIMEOUT);
 }
 
-void exchange_lose_server(struct exchange *x)
+/* After its news: that of an answer leads to the response, as from receive. */
+static void hedge_went(struct exchange *x, enum flow flow)
+{
+    if (flow == FLOW_NEXT)
+        flow = exchange_take_answer(x);
+    if (flow != FLOW_WAIT && flow != FLOW_END)
+        go_on(x, flow);
+}
+
+void exchange_lose_server(struct exchange *x, const struct link *link)
 {
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
-    server_fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+    if (link != x->attempt.link && x->hedge)
+        hedge_went(x, hedge_lose_server(x));
+    else
+        server_fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
 }
 
 static void client_is_late(struct exchange *x)
@@ -116,7 +137,10 @@ static void late(struct exchange *x, enum due which)
 {
     switch (which) {
     case DUE_CONNECT:
-        go_on(x, attempt_connect_timeout(x));
+        go_on(x, attempt_connect_failed(x, ERR_TIMEOUT));
+        break;
+    case DUE_HEDGE:
+        hedge_went(x, hedge_due(x));
         break;
     case DUE_RETRY:
         exchange_run(x);

@@ -14,6 +14,7 @@
 #include "proxy/session.h"
 #include "proxy/waiting.h"
 
+struct hedge;
 struct server_outcome; /* proxy/outcome.h */
 struct relay;
 struct stick; /* proxy/stick.h */
@@ -32,6 +33,7 @@ enum step {
 
 enum flow {
     FLOW_NEXT,  /* on to the next step */
+    FLOW_HEDGE, /* the second try goes on alone: back to receive */
     FLOW_RETRY, /* another server may do better: back to pick */
     FLOW_REPLY, /* somebody above has answered: on to response */
     FLOW_WAIT,  /* an event will run us again, from this step */
@@ -49,6 +51,7 @@ enum due {
     DUE_CLIENT_TAKES, /* the client does not read */
     DUE_CLIENT_STAYS, /* it has closed its side: perhaps it waits, perhaps it has left */
     DUE_QUEUE,        /* no server has had room */
+    DUE_HEDGE,        /* time for a second try beside the first; then that one is late */
     DUE_LOOK,         /* time to watch the client, who has not been registered yet */
     DUE_COUNT,
 };
@@ -109,6 +112,8 @@ struct exchange {
     const struct pool *pool;
     str client_text, request_id, target; /* target: what the server sees */
     struct attempt attempt;
+    struct hedge *hedge; /* a second one beside it: proxy/hedge.h */
+    enum hedge_result hedged;
     struct served served;
     unsigned tries;
     unsigned interim_count;      /* 1xx passed on */
@@ -153,9 +158,9 @@ void exchange_look_at_clock(struct exchange *x);
 /* Ends it from outside: what the client has not got yet it will not get. */
 void exchange_abort(struct exchange *x, enum cause cause);
 
-/* Its server must be left now: once more elsewhere where that is safe, an answer of ours,
+/* The server behind that link of its must be left now: once more elsewhere where that is safe, an answer of ours,
  * or, when an answer or a tunnel has begun, the end. */
-void exchange_lose_server(struct exchange *x);
+void exchange_lose_server(struct exchange *x, const struct link *link);
 
 /* Gives everything back. Only for an exchange that has not begun, or from its last step. */
 void exchange_free(struct exchange *x);
@@ -209,11 +214,27 @@ void exchange_has_place(struct exchange *x);
 
 enum flow exchange_queue_timeout(struct exchange *x);
 
+/* x->response is the final head that x->attempt has got. FLOW_NEXT: on to response. */
+enum flow exchange_take_answer(struct exchange *x);
+
 /* What the attempt has counted is given back; its link is kept or closed. */
 void attempt_end(struct exchange *x, bool is_clean);
 
-/* As attempt_failed for a connection that was not established in time. */
-enum flow attempt_connect_timeout(struct exchange *x);
+/* As attempt_failed for a connection that could not be established. */
+enum flow attempt_connect_failed(struct exchange *x, enum err why);
+
+/* A server for it with its request counted in, not one of those tried unless `tried_too`;
+ * NULL: nobody may be chosen. */
+struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
+                                 bool tried_too);
+
+/* Connects it to its server, or goes on with that: `due` is when it is late. ERR_AGAIN:
+ * not yet. */
+MUST_CHECK enum err attempt_connect(struct exchange *x, struct attempt *attempt,
+                                    enum due due);
+
+/* Hands the request's head to its link. */
+void attempt_send(struct exchange *x, struct attempt *attempt);
 
 /* Gives the hold on x->served.by back; harmless when there is none. */
 void exchange_forget_server(struct exchange *x);

@@ -7,11 +7,11 @@
 #include "lb/key.h"
 #include "lb/pool.h"
 #include "lb/split.h"
-#include "proto/proxy_header.h"
 #include "proto/websocket.h"
 #include "proxy/choose.h"
 #include "proxy/exchange.h"
 #include "proxy/facts.h"
+#include "proxy/hedge.h"
 #include "proxy/learn.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
@@ -51,6 +51,8 @@ void attempt_end(struct exchange *x, bool is_clean)
 {
     struct attempt *attempt = &x->attempt;
 
+    if (unlikely(x->hedge != NULL))
+        hedge_end(x, HEDGE_LOST);
     if (attempt->permit)
         attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
@@ -163,6 +165,8 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
     counter_add(&server_shard(x)->failures[failure], 1);
     learn_failure(x);
     attempt_outcome(x, &outcome);
+    if (x->hedge)
+        return hedge_alone(x);
     if (x->attempt.link)
         what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
     if (may_retry(x, what))
@@ -182,8 +186,8 @@ static void ask_by_key(const struct exchange *x, struct ask *ask)
         atomic_load_explicit(&x->pool->live->in_flight, memory_order_relaxed);
 }
 
-/* A server with its request counted in. */
-static struct server_live *pick(struct exchange *x, bool tried_too)
+struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
+                                 bool tried_too)
 {
     const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
     struct ask ask = {.rand = &x->worker->engine.rand,
@@ -197,8 +201,7 @@ static struct server_live *pick(struct exchange *x, bool tried_too)
         ask_by_key(x, &ask);
     if (x->pool->sticky)
         stick_wish(x, &ask);
-    return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
-                         &x->attempt.retry_of);
+    return choose_server(x->worker, x->pool, &ask, &attempt->permit, &attempt->retry_of);
 }
 
 static enum flow nobody(struct exchange *x)
@@ -247,10 +250,10 @@ static enum flow ask_route(struct exchange *x)
 
 static struct server_live *pick_any(struct exchange *x)
 {
-    struct server_live *server = pick(x, false);
+    struct server_live *server = attempt_pick(x, &x->attempt, false);
 
     if (!server && x->tries) /* nobody else: the same one may do better on a new link */
-        server = pick(x, true);
+        server = attempt_pick(x, &x->attempt, true);
     return server;
 }
 
@@ -260,7 +263,8 @@ static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
 {
     bool tried_too = !exchange_has_other_server(x);
     bool may_pick = exchange_may_pick(x);
-    struct server_live *server = may_pick ? pick(x, tried_too) : NULL;
+    struct server_live *server =
+        may_pick ? attempt_pick(x, &x->attempt, tried_too) : NULL;
 
     if (server) {
         exchange_has_place(x);
@@ -328,7 +332,7 @@ static enum flow overloaded(struct exchange *x, const char *why)
     return reply_error(x, 503, CAUSE_OVERLOADED, why);
 }
 
-static enum flow connect_failed(struct exchange *x, enum err why)
+enum flow attempt_connect_failed(struct exchange *x, enum err why)
 {
     if (why == ERR_NO_FDS || why == ERR_NO_MEMORY)
         return overloaded(x, "no connection can be opened at the moment");
@@ -340,89 +344,23 @@ static enum flow connect_failed(struct exchange *x, enum err why)
     return attempt_failed(x, CAUSE_CONNECT_ERROR, FAILURE_CONNECT_ERROR);
 }
 
-enum flow attempt_connect_timeout(struct exchange *x)
-{
-    return connect_failed(x, ERR_TIMEOUT);
-}
-
-static void send_proxy_header(struct exchange *x)
-{
-    char memory[PROXY_HEADER_MOST];
-    struct text text = text_in(memory, sizeof memory);
-    struct addr to = {0};
-
-    if (sys_local_addr(x->session->front.conn.watch.fd, &to))
-        proxy_header_write_local(&text);
-    else
-        proxy_header_write(&text, &x->client, &to);
-    h1_end_send_raw(&x->attempt.link->back, text_str(&text));
-}
-
 enum flow step_connect(struct exchange *x)
 {
-    struct attempt *attempt = &x->attempt;
-    bool is_proxied = x->pool->proxy_protocol != PROXY_PROTOCOL_OFF;
-    enum err e;
+    enum err e = attempt_connect(x, &x->attempt, DUE_CONNECT);
 
-    if (!attempt->link && !is_proxied &&
-        (attempt->link = link_reuse(x->worker, attempt->server, x))) {
-        attempt->is_reused = true;
-        attempt->connected = attempt->began;
-        return FLOW_NEXT;
-    }
-    if (!attempt->link) {
-        attempt->link = link_dial(x->worker, attempt->server, x, &e);
-        if (!attempt->link && e == ERR_NO_FDS && worker_free_descriptors(x->worker))
-            attempt->link = link_dial(x->worker, attempt->server, x, &e);
-        if (!attempt->link)
-            return connect_failed(x, e);
-        exchange_due(x, DUE_CONNECT, x->route->timeouts.connect);
-    }
-    e = conn_connected(&attempt->link->back.conn);
     if (e == ERR_AGAIN)
         return FLOW_WAIT;
-    exchange_done_with(x, DUE_CONNECT);
-    if (e)
-        return connect_failed(x, e);
-    attempt->connected = exchange_now(x);
-    histogram_add(&server_shard(x)->connect, attempt->connected - attempt->began);
-    if (atomic_load_explicit(&attempt->server->connect_failures, memory_order_relaxed))
-        atomic_store_explicit(&attempt->server->connect_failures, 0,
-                              memory_order_relaxed);
-    if (is_proxied)
-        send_proxy_header(x);
-    return FLOW_NEXT;
+    return e ? attempt_connect_failed(x, e) : FLOW_NEXT;
 }
 
 /* ---- send ---- */
 
-static void choose_authority(struct exchange *x)
-{
-    struct head *head = &x->request;
-
-    if (x->route->host_header == HOST_FIXED)
-        head->authority = x->route->host_name;
-    else if (x->route->host_header == HOST_SERVER || !head->authority.n)
-        head->authority =
-            arena_copy(&x->arena, addr_print(&x->attempt.server->addr,
-                                             arena_alloc(&x->arena, ADDR_TEXT_MOST),
-                                             ADDR_TEXT_MOST));
-}
-
 enum flow step_send(struct exchange *x)
 {
     struct http_end *back = &x->attempt.link->back.end;
-    struct head_send what = {.head = &x->request,
-                             .target = x->target,
-                             .upgrades = x->request.flags & HEAD_UPGRADE};
     enum err e;
 
-    if (x->route->host_header != HOST_KEEP || !x->request.authority.n)
-        choose_authority(x);
-    x->attempt.sent_before = back->conn->sent;
-    x->attempt.is_head_sent = true;
-    back->ops->send_head(back, &what);
-    x->attempt.sent = x->attempt.asked = exchange_now(x);
+    attempt_send(x, &x->attempt);
     x->upload.to = back;
     x->upload.to_framing = x->upload.framing;
     if (!x->upload.is_sent) {
@@ -438,6 +376,7 @@ enum flow step_send(struct exchange *x)
     if (e && e != ERR_AGAIN)
         return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
     exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
+    hedge_expect(x);
     return FLOW_NEXT;
 }
 
@@ -587,13 +526,14 @@ static bool wants_other_server(struct exchange *x)
     return may_retry(x, what);
 }
 
-static enum flow final_head(struct exchange *x)
+enum flow exchange_take_answer(struct exchange *x)
 {
     struct attempt *attempt = &x->attempt;
     struct server_outcome outcome;
 
     x->first_byte = exchange_now(x);
     exchange_done_with(x, DUE_RESPONSE);
+    hedge_first_answers(x);
     histogram_add(&server_shard(x)->response, x->first_byte - attempt->sent);
     counter_add(&server_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
     learn_answer(x);
@@ -624,7 +564,7 @@ static enum flow take_head(struct exchange *x)
     enum flow flow;
 
     if (status >= 200)
-        return final_head(x);
+        return exchange_take_answer(x);
     if (status == 101) {
         if (x->request.flags & HEAD_UPGRADE && websocket_check_answer(&x->response)) {
             learn_answer(x);
@@ -652,15 +592,11 @@ static void make_room_for_response(struct exchange *x)
             &x->arena, (x->response.field_room + EXTRA_FIELDS) * sizeof(struct field));
 }
 
-enum flow step_receive(struct exchange *x)
+static enum flow read_heads(struct exchange *x)
 {
     struct h1_limits limits = {x->route->sizes.header_size, 0};
     enum flow flow;
 
-    if (x->flags & EXCHANGE_UPLOADING && (flow = exchange_upload(x)) != FLOW_NEXT)
-        return flow;
-    if (x->interim_count && (flow = flush_interim(x)) != FLOW_NEXT)
-        return flow;
     if (!h1_end_may_have(&x->attempt.link->back))
         return FLOW_WAIT;
     do {
@@ -680,5 +616,22 @@ enum flow step_receive(struct exchange *x)
             return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
         flow = take_head(x);
     } while (flow == FLOW_WAIT);
+    return flow;
+}
+
+enum flow step_receive(struct exchange *x)
+{
+    enum flow flow;
+
+    if (x->flags & EXCHANGE_UPLOADING && (flow = exchange_upload(x)) != FLOW_NEXT)
+        return flow;
+    if (x->interim_count && (flow = flush_interim(x)) != FLOW_NEXT)
+        return flow;
+    flow = x->attempt.link ? read_heads(x) : FLOW_WAIT; /* none: the hedge is alone */
+    if (flow == FLOW_WAIT && unlikely(x->hedge != NULL)) {
+        flow = hedge_run(x);
+        if (flow == FLOW_NEXT)
+            flow = exchange_take_answer(x);
+    }
     return flow;
 }

@@ -298,7 +298,7 @@ void worker_cut_server(struct worker *worker, struct server_live *server)
 
         list_add(&worker->links, node);
         if (link->exchange)
-            exchange_lose_server(link->exchange);
+            exchange_lose_server(link->exchange, link);
         else
             link_close(link);
     }

@@ -186,7 +186,7 @@ def test_retry_after_is_honoured(two):
     good, bad = two
     named = {"retries": {"count": 1, "on_errors": [429, 503]}, "timeouts": {"response": "5s"}}
     no = b"HTTP/1.1 %s No\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
-    with Weir(config(bad, good, defaults=named)) as w:
+    with Weir(config(bad, good, defaults=named, runtime={"workers": 1})) as w:
         for status, after, came in ((b"503", b"1", {200}), (b"429", b"1", {200}),
                                     (b"503", b"60", {200, 503}),
                                     (b"429", b"Fri, 31 Dec 2999 23:59:59 GMT", {200, 429})):

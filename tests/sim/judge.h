@@ -39,7 +39,7 @@ struct answer {
     bool is_whole; /* the server sends all of it, rightly framed */
 };
 
-/* retries: how often a request may be tried again. is_calm: nothing goes wrong in this
+/* retries: how often a request may be tried again, a hedge counted as one. is_calm: nothing goes wrong in this
  * world, so every request must be answered by a server. */
 void judge_begin(unsigned retries, bool is_calm);
 

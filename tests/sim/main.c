@@ -58,7 +58,7 @@ static struct result run_seed(uint64_t seed, bool prints)
     disk_begin();
     threads_begin();
     visitors_begin();
-    judge_begin(rules.retries.count, rules.is_calm);
+    judge_begin(rules.retries.count + (rules.hedge_after > 0), rules.is_calm);
     names_begin();
     hosts_begin(ns_of(rules.timeouts.connect));
     if (house_open()) {

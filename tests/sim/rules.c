@@ -45,6 +45,7 @@ void rules_draw(void)
         .budget_share = 20,
         .budget_floor = 3,
     };
+    rules.hedge_after = draw_percent(50) ? ms(1, 50) : 0;
     rules.slow_client = (struct slow_client){.min_rate = 500, .grace = ms(1000, 3000)};
     rules.keepalive = (struct keepalive){.connections = 1 + (uint32_t)draw(6),
                                          .idle = ms(500, 5000),

@@ -13,6 +13,7 @@ struct rules {
     struct timeouts timeouts; /* the same everywhere */
     struct sizes sizes;
     struct retries retries;
+    uint32_t hedge_after; /* ms; 0: never */
     struct slow_client slow_client;
     struct keepalive keepalive;
     uint32_t half_closed; /* ms for which a client that has sent its FIN is waited for */

@@ -149,6 +149,9 @@ static void begin_pool(struct text *out, const char *name)
                 rules.keepalive.max_requests, rules.drain_timeout);
     if (draw_percent(25))
         text_format(out, "    slow_start: %ums\n", (unsigned)draw_between(200, 5000));
+    if (rules.hedge_after && strcmp(name, "db") != 0)
+        text_format(out, "    hedge: {after: %ums, max_share: 100%%}\n",
+                    rules.hedge_after);
     add_health(out, strcmp(name, "db") != 0);
     add_breaker(out, "    ", "\n");
     if (draw_percent(rules.queues))

@@ -158,6 +158,7 @@ extern const struct conf_row match_rows[], headers_rows[];
 extern const struct conf_row timeouts_rows[], retries_rows[], sizes_rows[];
 extern const struct conf_row listener_rows[], route_rows[], pool_rows[], server_rows[];
 extern const struct conf_row health_rows[], active_rows[], slow_start_rows[];
+extern const struct conf_row hedge_rows[];
 extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_row balance_rows[];
 extern const struct conf_row sticky_rows[];

@@ -1,0 +1,229 @@
+/* Two servers asked for one answer: who wins, who is closed, what is given back. */
+#include "proxy/hedge.c"
+
+#include "proxy/test_house.h"
+
+static int late, quick; /* the connections of the first and the second try */
+static unsigned first, second;
+
+static int hedged_client(const char *request)
+{
+    int client;
+
+    house_build(2);
+    house->pool.hedge =
+        (struct hedging){.is_enabled = true, .after = 20, .max_share = 100};
+    house_open();
+    client = client_new();
+    say(client, request);
+    late = server_take_any(&first);
+    hear(late, "\r\n\r\n");
+    return client;
+}
+
+static void take_second(void)
+{
+    quick = server_take_any(&second);
+    assert_int_not_equal(first, second);
+    hear(quick, "\r\n\r\n");
+    assert_int_equal(house->pool_live.retries_in_flight, 1);
+    assert_int_equal(house->servers[0].in_flight, 1);
+    assert_int_equal(house->servers[1].in_flight, 1);
+}
+
+static void must_have_counted(enum hedge_result result)
+{
+    for (unsigned i = HEDGE_WON; i < HEDGE_RESULTS; i++)
+        assert_int_equal(house->pool_shards[0].hedges[i], i == result);
+    assert_int_equal(house->pool_shards[0].retries, 0);
+    assert_int_equal(house->pool_live.retries_in_flight, 0);
+}
+
+static void test_second_wins(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    say(quick, ANSWER(5, "quick"));
+    hear(client, "\r\n\r\nquick");
+    assert_true(hear_end(late) == ERR_EOF);
+    must_have_counted(HEDGE_WON);
+    for (unsigned i = 0; i < FAILURE_COUNT; i++)
+        assert_int_equal(house->server_shards[first][0].failures[i], 0);
+    say(client, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    close(client);
+    house_close();
+    close(late);
+    close(quick);
+}
+
+static void test_first_wins(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    say(late, ANSWER(4, "late"));
+    hear(client, "\r\n\r\nlate");
+    assert_true(hear_end(quick) == ERR_EOF);
+    must_have_counted(HEDGE_LOST);
+    close(client);
+    house_close();
+    close(late);
+    close(quick);
+}
+
+/* Half a head is no head: both are read, and neither mixes into the other. */
+static void test_heads_do_not_mix(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    say(late, "HTTP/1.1 200 OK\r\nX-Who: late\r\nX-La");
+    turns(5);
+    say(quick, "HTTP/1.1 103 Early\r\nX-Who: quick\r\n\r\nHTTP/1.1 404 No\r\nX-Who: qu");
+    turns(5);
+    say(late, "te: 1\r\nContent-Length: 4\r\n\r\nlate");
+    hear(client, "\r\n\r\nlate");
+    assert_true(has_heard("X-Who: late"));
+    assert_true(has_heard("X-Late: 1"));
+    assert_false(has_heard("quick"));
+    must_have_counted(HEDGE_LOST);
+    close(client);
+    house_close();
+    close(late);
+    close(quick);
+}
+
+static void test_first_fails_and_second_answers(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    reset(late);
+    turns(5);
+    assert_int_equal(house->servers[first].in_flight, 0);
+    say(quick, ANSWER(5, "quick"));
+    hear(client, "\r\n\r\nquick");
+    must_have_counted(HEDGE_WON);
+    close(client);
+    house_close();
+    close(quick);
+}
+
+static void test_second_fails_and_first_answers(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    say(quick, "220 no HTTP\r\n\r\n");
+    assert_int_equal(hear_end(quick), ERR_EOF);
+    assert_int_equal(house->server_shards[second][0].failures[FAILURE_INVALID], 1);
+    say(late, ANSWER(4, "late"));
+    hear(client, "\r\n\r\nlate");
+    must_have_counted(HEDGE_FAILED);
+    close(client);
+    house_close();
+    close(late);
+    close(quick);
+}
+
+static void test_both_fail(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    house->route.retries.count = 0;
+    reset(late);
+    turns(5);
+    reset(quick);
+    hear(client, "\r\n\r\n");
+    assert_true(has_heard("HTTP/1.1 502 "));
+    must_have_counted(HEDGE_FAILED);
+    close(client);
+    house_close();
+}
+
+static void test_client_leaves(void **state)
+{
+    int client = hedged_client(GET);
+
+    (void)state;
+    take_second();
+    reset(client);
+    assert_int_equal(hear_end(late), ERR_EOF);
+    assert_int_equal(hear_end(quick), ERR_EOF);
+    must_have_counted(HEDGE_LOST);
+    house_close();
+    close(late);
+    close(quick);
+}
+
+static void test_never_hedged(void **state)
+{
+    static const char *const requests[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < array_len(requests); i++) {
+        int client = hedged_client(requests[i]);
+
+        turns(20);
+        assert_false(is_waiting(house->listening[1 - first]));
+        must_have_counted(HEDGE_NONE);
+        say(late, ANSWER(4, "late"));
+        hear(client, "\r\n\r\nlate");
+        close(client);
+        house_close();
+        close(late);
+    }
+}
+
+static void test_not_without_budget(void **state)
+{
+    int client;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        house_build(2);
+        house->pool.hedge =
+            (struct hedging){.is_enabled = true, .after = 20, .max_share = i ? 99 : 100};
+        house->pool.retries.budget_floor = i ? 3 : 0;
+        house_open();
+        client = client_new();
+        say(client, GET);
+        late = server_take_any(&first);
+        hear(late, "\r\n\r\n");
+        turns(20);
+        assert_false(is_waiting(house->listening[1 - first]));
+        must_have_counted(HEDGE_NONE);
+        close(client);
+        house_close();
+        close(late);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_second_wins),
+        cmocka_unit_test(test_first_wins),
+        cmocka_unit_test(test_heads_do_not_mix),
+        cmocka_unit_test(test_first_fails_and_second_answers),
+        cmocka_unit_test(test_second_fails_and_first_answers),
+        cmocka_unit_test(test_both_fail),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_never_hedged),
+        cmocka_unit_test(test_not_without_budget),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
