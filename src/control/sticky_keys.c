@@ -118,7 +118,7 @@ static enum err store(const struct snapshot *snapshot, const struct key_line *ke
     struct arena scratch;
     const char *path;
     str content = STR_NONE;
-    enum err e;
+    enum err e = ERR_OK;
 
     arena_init(&scratch, 0);
     path = file_path(&scratch, snapshot);
@@ -130,7 +130,8 @@ static enum err store(const struct snapshot *snapshot, const struct key_line *ke
             e = append(path, text_str(&kept));
         }
     }
-    e = append(path, text_str(&line));
+    if (!e)
+        e = append(path, text_str(&line));
     arena_reset(&scratch);
     gnutls_memset(one, 0, sizeof one);
     return e;

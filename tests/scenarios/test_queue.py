@@ -278,9 +278,9 @@ def test_nobody_well_is_said_at_once(fresh, part):
             "path": "/health", "interval": "100ms", "timeout": "100ms",
             "unhealthy_after": 2, "healthy_after": 1}}})) as w:
         w.wait_state(fresh.address, "up")
-        fresh.on("/health", lambda conn, seen: conn.answer(500))
         first = occupy(w, part)
         ask = ask_in_turn(w, ["/q?waits"])[0]
+        fresh.on("/health", lambda conn, seen: conn.answer(500))
         w.wait_state(fresh.address, "down")
         assert ask.cause == "no_server"
         late = Ask(w)

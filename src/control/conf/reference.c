@@ -78,7 +78,7 @@ static void value_words(struct scroll *out, const struct conf_row *row)
     }
     if (row->type == CONF_CHOICE)
         choices(out, row->choices);
-    else if (row->type == CONF_OWN)
+    else if (row->type == CONF_OWN && row->form)
         scroll_add(out, str_of(row->form->words));
     else if (row->max)
         range(out, row);
