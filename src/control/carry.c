@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "control/orders.h"
+#include "io/sys.h"
 #include "lb/model.h"
 #include "lb/sticky_table.h"
 #include "proxy/access_log.h"
@@ -149,6 +150,8 @@ static struct pool_record *pool_new(struct registry *registry, str name)
 
     record->live.name = copy_str(name);
     record->live.worker_count = workers;
+    atomic_store_explicit(&record->live.retry_window.began, sys_now(),
+                          memory_order_relaxed);
     record->live.shards = new_zeroed(workers * sizeof(struct pool_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct pool_desk));
     list_init(&record->servers);

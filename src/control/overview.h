@@ -49,7 +49,7 @@ struct overview {
     struct maintenance_view maintenance;
     struct load_view load;
     uint64_t shed[PRIORITY_COUNT];
-    const struct list *ladders; /* struct ladder_record; NULL: none */
+    const struct list *ladders;      /* struct ladder_record; NULL: none */
     const struct memory_area *areas; /* up to one whose name is NULL; NULL: none */
 };
 

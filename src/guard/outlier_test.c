@@ -92,7 +92,7 @@ static void test_slow(void **state)
     assert_int_equal(outlier_mean(&usual, &(struct outlier_counts){0, 0, 19, 19000}), 0);
     assert_int_equal(outlier_mean(&usual, &(struct outlier_counts){0, 0, 20, 20000}),
                      1000);
-    assert_int_equal(bound_of(10000, 10100, 9900, 500000), 35000); /* +25 ms */
+    assert_int_equal(bound_of(10000, 10100, 9900, 500000), 35000);     /* +25 ms */
     assert_int_equal(bound_of(100000, 101000, 99000, 500000), 200000); /* twice */
     assert_true(bound_of(100000, 300000, 200000, 400000) > 400000);    /* all differ */
 }

@@ -6,6 +6,8 @@
 
 #include "proto/names.h"
 
+enum { RETRY_BUSY = 10 };
+
 #define RETRY_WINDOW_NS (UINT64_C(10) * 1000000000)
 
 enum { BACKOFF_DOUBLINGS = 4 };
@@ -132,7 +134,8 @@ static void window_begin(struct pool_live *pool, const struct retries *retries,
     atomic_store_explicit(&window->requests, requests, memory_order_relaxed);
 }
 
-/* Counts a retry in; with `must_fit` only if the window allows for one more. */
+/* Counts a retry in; where `must_fit`, or where the pool is busy enough for the window to
+ * say something, only if it allows for one more. */
 static bool window_take(struct pool_live *pool, const struct retries *retries,
                         uint64_t now, bool must_fit)
 {
@@ -143,6 +146,8 @@ static bool window_take(struct pool_live *pool, const struct retries *retries,
         window_begin(pool, retries, word, now);
         word = atomic_load_explicit(&window->word, memory_order_relaxed);
     }
+    must_fit |=
+        atomic_load_explicit(&window->allowed, memory_order_relaxed) >= RETRY_BUSY;
     do {
         if (must_fit && (uint32_t)word >=
                             atomic_load_explicit(&window->allowed, memory_order_relaxed))

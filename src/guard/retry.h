@@ -61,7 +61,8 @@ uint32_t retry_after_read(str value);
  * last ten seconds are fewer than that share of the requests of ten seconds (Finagle's
  * RetryBudget). The first lets a quiet pool retry at all; the second lets all requests go
  * on elsewhere that a dying server takes along at once, which may well be more than the
- * share of what is in flight; together they keep a storm to the share. Any thread. now:
+ * share of what is in flight. Where ten seconds allow for ten retries, they alone count,
+ * which keeps a storm to the share. Any thread. now:
  * monotonic ns. Give back exactly once for each true, when that try has ended.
  */
 MUST_CHECK bool retry_budget_take(struct pool_live *pool, const struct retries *retries,

@@ -13,7 +13,7 @@
 
 static const struct sticky for_ever;
 
-#define SECONDS(n) ((uint64_t)(n) * 1000000000)
+#define SECONDS(n) ((uint64_t)(n)*1000000000)
 
 static void test_finds(void **state)
 {
@@ -111,8 +111,8 @@ static void *work(void *owner)
         uint64_t key = rand_below(&rand, SHARED_KEYS), server;
 
         if (rand_below(&rand, 2)) {
-            sticky_table_put(crew->table, &for_ever, key, key * THREADS + crew->number + 1,
-                             SECONDS(i));
+            sticky_table_put(crew->table, &for_ever, key,
+                             key * THREADS + crew->number + 1, SECONDS(i));
         } else {
             server = sticky_table_find(crew->table, &for_ever, key, SECONDS(i));
             crew->has_seen_foreign |= server && (server - 1) / THREADS != key;

@@ -32,8 +32,8 @@ static void test_token(void **state)
 static void test_token_form(void **state)
 {
     static const unsigned char expected[STICKY_TOKEN_SIZE] = {
-        8, 7, 6, 5, 4, 3, 2, 1, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
-        4, 3, 2, 1, 8, 7, 6, 5};
+        8,    7,    6,    5,    4, 3, 2, 1, 0x18, 0x17, 0x16, 0x15,
+        0x14, 0x13, 0x12, 0x11, 4, 3, 2, 1, 8,    7,    6,    5};
     struct sticky_token token = {0x0102030405060708, 0x1112131415161718, 0x01020304,
                                  0x05060708};
     unsigned char bytes[STICKY_TOKEN_SIZE];

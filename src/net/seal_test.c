@@ -37,8 +37,9 @@ static void test_there_and_back(void **state)
         for (size_t i = 0; i < n; i++)
             text[i] = (char)rand_u64(&rand);
         assert_int_equal(seal_close(ring, PURPOSE, (str){text, n}, sealed), ERR_OK);
-        assert_int_equal(seal_open(ring, PURPOSE, (str){(char *)sealed, n + SEAL_OVERHEAD},
-                                   opened, &is_old),
+        assert_int_equal(seal_open(ring, PURPOSE,
+                                   (str){(char *)sealed, n + SEAL_OVERHEAD}, opened,
+                                   &is_old),
                          ERR_OK);
         assert_memory_equal(text, opened, n);
         assert_false(is_old);

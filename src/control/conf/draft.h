@@ -111,8 +111,8 @@ struct draft_pages {
 /* A level of a ladder. */
 struct draft_step {
     struct degrade_rule rule;
-    const struct node *when; /* its place; NULL: not written */
-    const struct node *page; /* its name; NULL: none */
+    const struct node *when;                   /* its place; NULL: not written */
+    const struct node *page;                   /* its name; NULL: none */
     struct vec_of(const struct node *) routes; /* dropped by name */
 };
 
