@@ -97,7 +97,7 @@ def test_an_open_one_is_not_chosen():
     with Origin("good") as good, Origin("bad") as bad:
         part = Well()
         bad.on("/c", part)
-        with Weir(config(good, bad)) as w:
+        with Weir(config(good, bad, runtime={"workers": 1})) as w:
             got = statuses(w, 10, "/c")
             assert got.count(503) == 5
             assert statuses(w, 20, "/c") == [200] * 20
