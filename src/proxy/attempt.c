@@ -1,9 +1,15 @@
 /*
- * What a try at a server does on its own, be it the first, a retry or a hedge: it connects
- * and hands the request over. What follows from a failure is the steps' business.
+ * One try at a server, be it the first, a retry or a hedge: it connects, hands the request
+ * over and ends. A failed one gives back exactly what it has counted and leads to another
+ * server or to an answer of ours.
  */
+#include "guard/retry.h"
 #include "proto/proxy_header.h"
 #include "proxy/exchange.h"
+#include "proxy/hedge.h"
+#include "proxy/learn.h"
+#include "proxy/outcome.h"
+#include "proxy/reply.h"
 
 static void send_proxy_header(struct exchange *x, struct link *link)
 {
@@ -79,4 +85,166 @@ void attempt_send(struct exchange *x, struct attempt *attempt)
     attempt->is_head_sent = true;
     back->ops->send_head(back, &what);
     attempt->sent = attempt->asked = exchange_now(x);
+}
+
+/* ---- the end, and what follows ---- */
+
+/* For the log: the server may be gone from the configuration before that is written. */
+static void remember_server(struct exchange *x)
+{
+    const struct attempt *attempt = &x->attempt;
+
+    exchange_forget_server(x);
+    atomic_fetch_add_explicit(&attempt->server->holds, 1, memory_order_relaxed);
+    x->served = (struct served){
+        .by = attempt->server,
+        .began = attempt->began,
+        .connected = attempt->connected,
+        .is_reused = attempt->is_reused,
+    };
+}
+
+void attempt_outcome(struct exchange *x, const struct server_outcome *outcome)
+{
+    if (x->pool->learns && x->attempt.server)
+        outcome_report(x->worker, x->pool, x->attempt.server, &x->attempt.permit,
+                       outcome);
+}
+
+void attempt_end(struct exchange *x, bool is_clean)
+{
+    struct attempt *attempt = &x->attempt;
+
+    if (unlikely(x->hedge != NULL))
+        hedge_end(x, HEDGE_LOST);
+    if (attempt->permit)
+        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
+    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
+    for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
+        exchange_done_with(x, i);
+    body_close(&x->upload);   /* before a retry begins it anew */
+    body_close(&x->download); /* its pipe's engine is found by way of the link */
+    if (attempt->link && is_clean)
+        link_release(attempt->link, &x->pool->keepalive);
+    else if (attempt->link)
+        link_close(attempt->link);
+    if (attempt->retry_of)
+        retry_budget_give(attempt->retry_of);
+    if (attempt->server) {
+        if (x->step != STEP_FINISH)
+            remember_server(x);
+        place_give(x->worker, attempt->server);
+    }
+    *attempt = (struct attempt){0};
+    x->upload.to = NULL;
+}
+
+static const struct failure_answer {
+    unsigned status;
+    const char *why;
+} answers[CAUSE_COUNT] = {
+    [CAUSE_CONNECT_REFUSED] = {502, "the server refuses connections"},
+    [CAUSE_CONNECT_TIMEOUT] = {504, "the server does not answer a connection attempt"},
+    [CAUSE_CONNECT_ERROR] = {502, "the server cannot be reached"},
+    [CAUSE_SERVER_CLOSED] = {502, "the server closed the connection too early"},
+    [CAUSE_SERVER_TIMEOUT] = {504, "the server took too long to answer"},
+    [CAUSE_SERVER_INVALID] = {502, "the server's answer is not valid HTTP"},
+};
+
+static enum retry_cause retry_cause_of(enum cause cause)
+{
+    switch (cause) {
+    case CAUSE_CONNECT_REFUSED:
+    case CAUSE_CONNECT_TIMEOUT:
+    case CAUSE_CONNECT_ERROR:
+        return RETRY_CAUSE_CONNECT;
+    case CAUSE_SERVER_CLOSED:
+        return RETRY_CAUSE_RESET;
+    case CAUSE_SERVER_TIMEOUT:
+        return RETRY_CAUSE_TIMEOUT;
+    default:
+        return RETRY_CAUSE_OTHER;
+    }
+}
+
+/* Has the kernel taken a byte of this attempt's request? */
+static bool is_begun(const struct attempt *attempt)
+{
+    return attempt->is_head_sent && attempt->link &&
+           attempt->link->back.conn.sent > attempt->sent_before;
+}
+
+/* Of the time in which the client is to hear something, in ms. */
+static uint32_t time_left(const struct exchange *x)
+{
+    uint64_t most = x->route->timeouts.response;
+    uint64_t gone = (exchange_now(x) - x->began) / 1000000;
+
+    if (!most)
+        return UINT32_MAX;
+    return gone < most ? (uint32_t)(most - gone) : 0;
+}
+
+/* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
+static bool may_retry(struct exchange *x, struct retry_case what)
+{
+    struct pool_live *pool = x->pool->live, *budget = NULL;
+    enum retry_verdict verdict;
+    uint32_t pause;
+
+    what.method = x->request.method;
+    what.tries = x->tries;
+    what.is_request_begun = is_begun(&x->attempt);
+    what.is_body_whole =
+        x->upload.passed == 0 || h1_end_can_rewind(&x->session->front, x->upload.passed);
+    what.is_link_kept = x->attempt.is_reused;
+    verdict = retry_judge(&x->route->retries, &what);
+    if (verdict == RETRY_NOT || !retry_pause(&x->route->retries, &what, time_left(x),
+                                             &x->worker->engine.rand, &pause))
+        return false;
+    if (verdict == RETRY_COSTS) {
+        if (x->attempt.retry_of) /* each retry draws on it */
+            retry_budget_give(x->attempt.retry_of);
+        x->attempt.retry_of = NULL;
+        if (!retry_budget_take(pool, &x->pool->retries, exchange_now(x)))
+            return false;
+        budget = pool;
+    }
+    attempt_end(x, false);
+    x->response.status = 0;
+    x->attempt.retry_of = budget;
+    counter_add(&pool->shards[x->worker->index].retries, 1);
+    if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
+        exchange_expect_upload(x); /* the next server gets it from its first byte */
+    exchange_due(x, DUE_RETRY, pause);
+    return true;
+}
+
+enum flow attempt_failed(struct exchange *x, enum cause cause,
+                         enum server_failure failure)
+{
+    struct retry_case what = {.cause = retry_cause_of(cause)};
+    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
+
+    counter_add(&attempt_shard(x)->failures[failure], 1);
+    learn_failure(x);
+    attempt_outcome(x, &outcome);
+    if (x->hedge)
+        return hedge_alone(x);
+    if (x->attempt.link)
+        what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
+    if (may_retry(x, what))
+        return FLOW_RETRY;
+    attempt_end(x, false);
+    return reply_error(x, answers[cause].status, cause, answers[cause].why);
+}
+
+bool attempt_retry_status(struct exchange *x)
+{
+    struct retry_case what = {.cause = RETRY_CAUSE_STATUS, .status = x->response.status};
+    const struct field *after = head_find(&x->response, NAME_RETRY_AFTER);
+
+    if (after)
+        what.asked_wait = retry_after_read(after->value);
+    return may_retry(x, what);
 }

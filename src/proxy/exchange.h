@@ -217,6 +217,12 @@ enum flow exchange_queue_timeout(struct exchange *x);
 /* x->response is the final head that x->attempt has got. FLOW_NEXT: on to response. */
 enum flow exchange_take_answer(struct exchange *x);
 
+/* Where this worker counts what x->attempt does at its server. */
+static inline struct server_shard *attempt_shard(const struct exchange *x)
+{
+    return &x->attempt.server->shards[x->worker->index];
+}
+
 /* What the attempt has counted is given back; its link is kept or closed. */
 void attempt_end(struct exchange *x, bool is_clean);
 
@@ -249,5 +255,9 @@ void exchange_tell_route(struct exchange *x, const struct server_outcome *outcom
 /* The attempt failed: another server, or an answer of ours. */
 enum flow attempt_failed(struct exchange *x, enum cause cause,
                          enum server_failure failure);
+
+/* The server has answered with a status in x->response. True: another one may do better,
+ * and the attempt has ended. */
+bool attempt_retry_status(struct exchange *x);
 
 #endif

@@ -1,11 +1,8 @@
 /*
  * The server's side of an exchange: which server, a link to it, the request out, the
- * response's head in. A failed attempt gives back exactly what it has counted and leads
- * to another server or to an answer of ours.
+ * response's head in. What a failed attempt leads to is in attempt.c.
  */
-#include "guard/retry.h"
 #include "lb/key.h"
-#include "lb/pool.h"
 #include "lb/split.h"
 #include "proto/websocket.h"
 #include "proxy/choose.h"
@@ -13,167 +10,10 @@
 #include "proxy/facts.h"
 #include "proxy/hedge.h"
 #include "proxy/learn.h"
-#include "proxy/relay.h"
+#include "proxy/outcome.h"
 #include "proxy/reply.h"
 #include "proxy/stick.h"
 #include "proxy/tunnel.h"
-
-static struct server_shard *server_shard(const struct exchange *x)
-{
-    return &x->attempt.server->shards[x->worker->index];
-}
-
-/* ---- attempts ---- */
-
-/* For the log: the server may be gone from the configuration before that is written. */
-static void remember_server(struct exchange *x)
-{
-    const struct attempt *attempt = &x->attempt;
-
-    exchange_forget_server(x);
-    atomic_fetch_add_explicit(&attempt->server->holds, 1, memory_order_relaxed);
-    x->served = (struct served){
-        .by = attempt->server,
-        .began = attempt->began,
-        .connected = attempt->connected,
-        .is_reused = attempt->is_reused,
-    };
-}
-
-void attempt_outcome(struct exchange *x, const struct server_outcome *outcome)
-{
-    if (x->pool->learns && x->attempt.server)
-        outcome_report(x->worker, x->pool, x->attempt.server, &x->attempt.permit,
-                       outcome);
-}
-
-void attempt_end(struct exchange *x, bool is_clean)
-{
-    struct attempt *attempt = &x->attempt;
-
-    if (unlikely(x->hedge != NULL))
-        hedge_end(x, HEDGE_LOST);
-    if (attempt->permit)
-        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
-    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
-    for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
-        exchange_done_with(x, i);
-    body_close(&x->upload);   /* before a retry begins it anew */
-    body_close(&x->download); /* its pipe's engine is found by way of the link */
-    if (attempt->link && is_clean)
-        link_release(attempt->link, &x->pool->keepalive);
-    else if (attempt->link)
-        link_close(attempt->link);
-    if (attempt->retry_of)
-        retry_budget_give(attempt->retry_of);
-    if (attempt->server) {
-        if (x->step != STEP_FINISH)
-            remember_server(x);
-        place_give(x->worker, attempt->server);
-    }
-    *attempt = (struct attempt){0};
-    x->upload.to = NULL;
-}
-
-static const struct failure_answer {
-    unsigned status;
-    const char *why;
-} answers[CAUSE_COUNT] = {
-    [CAUSE_CONNECT_REFUSED] = {502, "the server refuses connections"},
-    [CAUSE_CONNECT_TIMEOUT] = {504, "the server does not answer a connection attempt"},
-    [CAUSE_CONNECT_ERROR] = {502, "the server cannot be reached"},
-    [CAUSE_SERVER_CLOSED] = {502, "the server closed the connection too early"},
-    [CAUSE_SERVER_TIMEOUT] = {504, "the server took too long to answer"},
-    [CAUSE_SERVER_INVALID] = {502, "the server's answer is not valid HTTP"},
-};
-
-static enum retry_cause retry_cause_of(enum cause cause)
-{
-    switch (cause) {
-    case CAUSE_CONNECT_REFUSED:
-    case CAUSE_CONNECT_TIMEOUT:
-    case CAUSE_CONNECT_ERROR:
-        return RETRY_CAUSE_CONNECT;
-    case CAUSE_SERVER_CLOSED:
-        return RETRY_CAUSE_RESET;
-    case CAUSE_SERVER_TIMEOUT:
-        return RETRY_CAUSE_TIMEOUT;
-    default:
-        return RETRY_CAUSE_OTHER;
-    }
-}
-
-/* Has the kernel taken a byte of this attempt's request? */
-static bool is_begun(const struct attempt *attempt)
-{
-    return attempt->is_head_sent && attempt->link &&
-           attempt->link->back.conn.sent > attempt->sent_before;
-}
-
-/* Of the time in which the client is to hear something, in ms. */
-static uint32_t time_left(const struct exchange *x)
-{
-    uint64_t most = x->route->timeouts.response;
-    uint64_t gone = (exchange_now(x) - x->began) / 1000000;
-
-    if (!most)
-        return UINT32_MAX;
-    return gone < most ? (uint32_t)(most - gone) : 0;
-}
-
-/* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
-static bool may_retry(struct exchange *x, struct retry_case what)
-{
-    struct pool_live *pool = x->pool->live, *budget = NULL;
-    enum retry_verdict verdict;
-    uint32_t pause;
-
-    what.method = x->request.method;
-    what.tries = x->tries;
-    what.is_request_begun = is_begun(&x->attempt);
-    what.is_body_whole =
-        x->upload.passed == 0 || h1_end_can_rewind(&x->session->front, x->upload.passed);
-    what.is_link_kept = x->attempt.is_reused;
-    verdict = retry_judge(&x->route->retries, &what);
-    if (verdict == RETRY_NOT || !retry_pause(&x->route->retries, &what, time_left(x),
-                                             &x->worker->engine.rand, &pause))
-        return false;
-    if (verdict == RETRY_COSTS) {
-        if (x->attempt.retry_of) /* each retry draws on it */
-            retry_budget_give(x->attempt.retry_of);
-        x->attempt.retry_of = NULL;
-        if (!retry_budget_take(pool, &x->pool->retries, exchange_now(x)))
-            return false;
-        budget = pool;
-    }
-    attempt_end(x, false);
-    x->response.status = 0;
-    x->attempt.retry_of = budget;
-    counter_add(&pool->shards[x->worker->index].retries, 1);
-    if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
-        exchange_expect_upload(x); /* the next server gets it from its first byte */
-    exchange_due(x, DUE_RETRY, pause);
-    return true;
-}
-
-enum flow attempt_failed(struct exchange *x, enum cause cause,
-                         enum server_failure failure)
-{
-    struct retry_case what = {.cause = retry_cause_of(cause)};
-    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
-
-    counter_add(&server_shard(x)->failures[failure], 1);
-    learn_failure(x);
-    attempt_outcome(x, &outcome);
-    if (x->hedge)
-        return hedge_alone(x);
-    if (x->attempt.link)
-        what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
-    if (may_retry(x, what))
-        return FLOW_RETRY;
-    attempt_end(x, false);
-    return reply_error(x, answers[cause].status, cause, answers[cause].why);
-}
 
 /* ---- pick ---- */
 
@@ -380,108 +220,6 @@ enum flow step_send(struct exchange *x)
     return FLOW_NEXT;
 }
 
-/* ---- the upload ---- */
-
-/* A client that sends by drops must not be the one whom a half-open server waits for: its
- * request goes on, but another one may try. */
-#define PROBE_UPLOAD_NS ((uint64_t)10 * 1000000000)
-
-static enum flow upload_waits_for_client(struct exchange *x, bool has_moved)
-{
-    const struct slow_client *rule = &x->route->slow_client;
-    uint64_t now_ms = exchange_now(x) / 1000000, left;
-
-    if (breaker_is_probe(x->attempt.permit) &&
-        exchange_now(x) - x->attempt.began > PROBE_UPLOAD_NS)
-        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
-    exchange_done_with(x, DUE_SERVER_TAKES);
-    pace_go_on(&x->pace, now_ms);
-    if (conn_arm(&x->session->front.conn)) {
-        exchange_abort(x, CAUSE_CLIENT_CLOSED);
-        return FLOW_END;
-    }
-    if (!has_moved && x->due[DUE_UPLOAD] != TIMER_NEVER)
-        return FLOW_NEXT;
-    left = pace_left(&x->pace, rule, now_ms);
-    if (left > x->route->timeouts.request_body)
-        left = x->route->timeouts.request_body;
-    exchange_due(x, DUE_UPLOAD, left ? (uint32_t)left : 1);
-    return FLOW_NEXT;
-}
-
-static void upload_waits_for_server(struct exchange *x, bool has_moved)
-{
-    exchange_done_with(x, DUE_UPLOAD);
-    pace_hold(&x->pace, exchange_now(x) / 1000000);
-    if (has_moved || x->due[DUE_SERVER_TAKES] == TIMER_NEVER)
-        exchange_due(x, DUE_SERVER_TAKES, x->route->timeouts.response);
-}
-
-static void upload_over(struct exchange *x)
-{
-    x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
-    exchange_done_with(x, DUE_UPLOAD);
-    exchange_done_with(x, DUE_SERVER_TAKES);
-    x->attempt.asked = exchange_now(x);
-    if (x->step < STEP_RESPONSE)
-        exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
-}
-
-static enum flow upload_refused(struct exchange *x, unsigned status, enum cause cause,
-                                const char *why)
-{
-    x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
-    attempt_end(x, false);
-    if (x->flags & EXCHANGE_HEAD_SENT) {
-        exchange_abort(x, cause);
-        return FLOW_END;
-    }
-    return reply_error(x, status, cause, why);
-}
-
-enum flow exchange_upload(struct exchange *x)
-{
-    uint64_t before = x->upload.passed, sent;
-    enum body_state state;
-    bool has_moved;
-
-    sent = x->upload.to->conn->sent;
-    state = body_pump(&x->upload);
-    has_moved = x->upload.passed != before;
-    if (has_moved && x->step < STEP_RESPONSE)
-        exchange_done_with(x, DUE_RESPONSE); /* the client did not wait for the 100 */
-    if (has_moved)
-        pace_add(&x->pace, &x->route->slow_client, x->upload.passed - before,
-                 exchange_now(x) / 1000000);
-    switch (state) {
-    case BODY_DONE:
-        upload_over(x);
-        return FLOW_NEXT;
-    case BODY_WAITS_FROM:
-        return upload_waits_for_client(x, has_moved);
-    case BODY_WAITS_TO:
-        upload_waits_for_server(x, x->upload.to->conn->sent != sent);
-        return FLOW_NEXT;
-    case BODY_GOES_ON:
-        exchange_done_with(x, DUE_UPLOAD);
-        exchange_done_with(x, DUE_SERVER_TAKES);
-        loop_defer(&x->worker->engine.loop, &x->again);
-        return FLOW_NEXT;
-    case BODY_TO_BROKEN: /* perhaps it has answered before it hung up */
-        upload_over(x);
-        return FLOW_NEXT;
-    case BODY_TOO_LARGE:
-        return upload_refused(x, 413, CAUSE_TOO_LARGE, "the request's body is too large");
-    case BODY_FROM_INVALID:
-        return upload_refused(x, 400, CAUSE_BAD_REQUEST,
-                              "the request's body is not validly framed");
-    case BODY_FROM_BROKEN:
-        break;
-    }
-    exchange_abort(x, CAUSE_CLIENT_CLOSED);
-    return FLOW_END;
-}
-
 /* ---- receive ---- */
 
 /* Interim heads that the client's socket did not take at once. */
@@ -516,16 +254,6 @@ static enum flow pass_interim(struct exchange *x)
     return flush_interim(x);
 }
 
-static bool wants_other_server(struct exchange *x)
-{
-    struct retry_case what = {.cause = RETRY_CAUSE_STATUS, .status = x->response.status};
-    const struct field *after = head_find(&x->response, NAME_RETRY_AFTER);
-
-    if (after)
-        what.asked_wait = retry_after_read(after->value);
-    return may_retry(x, what);
-}
-
 enum flow exchange_take_answer(struct exchange *x)
 {
     struct attempt *attempt = &x->attempt;
@@ -534,14 +262,14 @@ enum flow exchange_take_answer(struct exchange *x)
     x->first_byte = exchange_now(x);
     exchange_done_with(x, DUE_RESPONSE);
     hedge_first_answers(x);
-    histogram_add(&server_shard(x)->response, x->first_byte - attempt->sent);
-    counter_add(&server_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
+    histogram_add(&attempt_shard(x)->response, x->first_byte - attempt->sent);
+    counter_add(&attempt_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
     learn_answer(x);
     if (x->pool->learns) {
         outcome = outcome_of_status(x->response.status);
         attempt_outcome(x, &outcome);
     }
-    if (x->route->retries.on_errors >= RETRY_500 && wants_other_server(x))
+    if (x->route->retries.on_errors >= RETRY_500 && attempt_retry_status(x))
         return FLOW_RETRY;
     body_init(&x->download, &attempt->link->back.end, &x->response, UINT64_MAX,
               x->response.framing == FRAMING_CHUNKED
