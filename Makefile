@@ -55,6 +55,9 @@ build/%/build.ninja: | setup-build
 build-release build-debug build-asan build-tsan build-fuzz: build-%: setup-build build/%/build.ninja
 	@ninja -C build/$*
 
+# These are what the unit tests are built in, and a build asks once whether that can be done.
+build/debug/build.ninja build/asan/build.ninja build/tsan/build.ninja: | setup-test
+
 build-fuzz: setup-deep
 
 setup-build setup-run setup-test setup-deep: setup-%:

@@ -140,5 +140,9 @@ enum body_state body_pump(struct body *body)
     e = body->to->ops->flush(body->to, false);
     if (e && e != ERR_AGAIN)
         return BODY_TO_BROKEN;
-    return e == ERR_AGAIN && state != BODY_GOES_ON ? BODY_WAITS_TO : state;
+    if (e == ERR_AGAIN && state != BODY_GOES_ON)
+        state = BODY_WAITS_TO;
+    if (state == BODY_WAITS_TO) /* a receiver that is slow must not hold two buffers */
+        body->from->ops->rest(body->from);
+    return state;
 }

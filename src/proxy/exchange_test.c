@@ -472,6 +472,34 @@ static void test_bulk_download(void **state)
     house_close();
 }
 
+/* A client that does not read holds what the kernel has not taken, and no second buffer. */
+static void test_slow_reader_holds_one_buffer(void **state)
+{
+    enum { SIZE = 8 << 20, STILL = 20 };
+    uint64_t poured = 0, before = 1;
+    int client, server;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    client = client_new();
+    say(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800000\r\n");
+    hear(client, "\r\n\r\n");
+    for (unsigned still = 0; still < STILL; still = poured == before ? still + 1 : 0) {
+        before = poured;
+        poured = pour(server, poured, SIZE);
+        turn();
+    }
+    assert_true(poured < SIZE);
+    assert_int_equal(house->worker.engine.large.in_use, 1);
+    close(client);
+    close(server);
+    house_close();
+}
+
 static void test_bulk_upload(void **state)
 {
     enum { SIZE = 4 << 20 };
@@ -649,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_client_leaves_while_a_retry_waits),
         cmocka_unit_test(test_spliced_body_is_not_retried),
         cmocka_unit_test(test_bulk_download),
+        cmocka_unit_test(test_slow_reader_holds_one_buffer),
         cmocka_unit_test(test_bulk_upload),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_deadlines),

@@ -200,6 +200,14 @@ static enum err h1_read_body(struct http_end *end, struct body *body, str *data)
     }
 }
 
+static void h1_rest(struct http_end *end)
+{
+    struct h1_end *h1 = h1_of(end);
+
+    if (h1->in && h1->in != h1->head && !h1_end_has_input(h1))
+        free_in(h1);
+}
+
 bool h1_end_can_rewind(const struct h1_end *h1, uint64_t passed)
 {
     return h1->head && !h1->is_past_head && passed <= h1->head->at - h1->body_at;
@@ -414,6 +422,7 @@ static enum err h1_flush(struct http_end *end, bool more)
 static const struct http_end_ops h1_ops = {
     .send_head = h1_send_head,
     .read_body = h1_read_body,
+    .rest = h1_rest,
     .has_input = h1_has_input,
     .send_body = h1_send_body,
     .has_room = h1_has_room,

@@ -36,6 +36,10 @@ struct http_end_ops {
      * framing, ERR_RESET when it ended too early. */
     enum err (*read_body)(struct http_end *end, struct body *body, str *data);
 
+    /* Its body will not be read before the other side has taken what it has: memory that
+     * holds nothing is given back meanwhile. */
+    void (*rest)(struct http_end *end);
+
     /* Are there bytes received that nobody has read? Then they go first, by copying. */
     bool (*has_input)(const struct http_end *end);
 

@@ -11,6 +11,7 @@ enum { FILES_MOST = 4096, FIRST_FD = 3, BACKLOG = 64 };
 static struct {
     struct file *at[FILES_MOST];
     unsigned limit, open;
+    uint64_t refused_at; /* when none was left */
 } files;
 
 void files_begin(unsigned limit)
@@ -57,7 +58,15 @@ static int free_descriptor(void)
 
     while (fd < files.limit && files.at[fd])
         fd++;
-    return fd < files.limit ? (int)fd : -1;
+    if (fd < files.limit)
+        return (int)fd;
+    files.refused_at = world.now;
+    return -1;
+}
+
+uint64_t files_refused_at(void)
+{
+    return files.refused_at;
 }
 
 static void put(struct file *file, int fd)

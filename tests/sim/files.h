@@ -57,6 +57,9 @@ struct file {
 void files_begin(unsigned limit);
 void files_end(void);
 
+/* When the daemon was last told that none is left; 0: never. */
+uint64_t files_refused_at(void);
+
 /* How many are open, of that kind. */
 unsigned files_open(void);
 unsigned files_limit(void);

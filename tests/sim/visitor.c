@@ -30,11 +30,18 @@ static void go(struct visitor *visitor, bool resets)
     present--;
 }
 
+/* An idle client makes room when descriptors run out. Its end may be a while on its way. */
+static bool may_have_made_room(const struct visitor *visitor)
+{
+    return visitor->answered && files_refused_at() &&
+           world.now < files_refused_at() + SECOND;
+}
+
 static bool may_be_untaken(const struct visitor *visitor)
 {
     uint64_t idle = ns_of(rules.timeouts.idle) - SLACK;
 
-    return visitor->was_told_close || visitor->is_guest_of_other ||
+    return visitor->was_told_close || may_have_made_room(visitor) || visitor->is_guest_of_other ||
            world.now >= rules.drain_begins || rules_are_tight() ||
            (visitor->answered && visitor->asked_at >= visitor->idle_since + idle);
 }
