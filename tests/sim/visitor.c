@@ -41,8 +41,9 @@ static bool may_be_untaken(const struct visitor *visitor)
 {
     uint64_t idle = ns_of(rules.timeouts.idle) - SLACK;
 
-    return visitor->was_told_close || may_have_made_room(visitor) || visitor->is_guest_of_other ||
-           world.now >= rules.drain_begins || rules_are_tight() ||
+    return visitor->was_told_close || may_have_made_room(visitor) ||
+           visitor->is_guest_of_other || world.now >= rules.drain_begins ||
+           rules_are_tight() ||
            (visitor->answered && visitor->asked_at >= visitor->idle_since + idle);
 }
 
