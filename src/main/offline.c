@@ -93,7 +93,7 @@ static void print_good(struct scroll *out, const struct options *options,
 
     for (unsigned i = 0; i < snapshot->pool_count; i++)
         servers += snapshot->pools[i].server_count;
-    if (complaints->warnings)
+    if (complaints->warnings || complaints->hints)
         scroll_char(out, '\n');
     scroll_format(out, "%s: ok — ", file_name(options));
     add_count(out, snapshot->listener_count, "listener", ", ");
@@ -104,8 +104,10 @@ static void print_good(struct scroll *out, const struct options *options,
         scroll_format(out, " (checked in 0.%u ms)\n", (unsigned)(ns / 100000));
     else
         scroll_format(out, " (checked in %u ms)\n", (unsigned)(ns / 1000000));
-    if (complaints->warnings)
-        add_count(out, complaints->warnings, "warning", "; see above.\n");
+    if (!complaints->warnings && !complaints->hints)
+        return;
+    complaints_print_counts(complaints, SEVERITY_WARNING, out);
+    scroll_add(out, STR("; see above.\n"));
 }
 
 int offline_check(int argc, char **argv)
@@ -123,6 +125,7 @@ int offline_check(int argc, char **argv)
     if (read_options(argc, argv, &usage, &options))
         return 2;
     complaints_init(&complaints, options.is_strict);
+    complaints.wants_hints = true;
     e = conf_load(&world_of_checker, str_of(file_name(&options)), &complaints, &snapshot);
     if (strcmp(options.format, "json") == 0) {
         complaints_print_json(&complaints, &out);

@@ -14,6 +14,7 @@ Behind them may follow pairs of a word and a text: `file` (another file than the
 import pathlib
 import shlex
 
+SEVERITIES = ("error", "warning", "hint")
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -54,6 +55,10 @@ class Expectation:
             else:
                 self.diagnostics.append(Diagnostic(words, case))
         assert self.exit is not None, f"{case}: no exit status"
+
+    def counts(self):
+        """How many diagnostics there are of each severity."""
+        return [sum(d.severity == severity for d in self.diagnostics) for severity in SEVERITIES]
 
 
 def cases():

@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 import corpus
+from corpus import SEVERITIES
 
 ROOT = corpus.HERE.parent.parent
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "release" / "weir"))
@@ -73,10 +74,9 @@ def test_diagnostics(case):
     assert codes == wanted, "\n".join(told)
     for number, (one, got) in enumerate(zip(want.diagnostics, said["diagnostics"])):
         assert not differences(one, got), told[number]
-    errors = sum(d.severity == "error" for d in want.diagnostics)
     assert status == want.exit
     assert said["ok"] == (want.exit == 0)
-    assert (said["errors"], said["warnings"]) == (errors, len(want.diagnostics) - errors)
+    assert [said[severity + "s"] for severity in SEVERITIES] == want.counts()
 
 
 @pytest.mark.parametrize("case", corpus.cases())
@@ -86,7 +86,7 @@ def test_text(case):
     ran = weir("check", "-c", f"{case}.yaml")
     assert ran.returncode == want.exit
     text = ran.stdout.decode("utf-8")
-    heads = re.findall(r"^(error|warning)\[([CW]\d+)\]: ", text, re.MULTILINE)
+    heads = re.findall(r"^(error|warning|hint)\[([CWH]\d+)\]: ", text, re.MULTILINE)
     assert heads == [(d.severity, d.code) for d in want.diagnostics], text
     places = re.findall(r"^  --> (.*):(\d+):(\d+)$", text, re.MULTILINE)
     assert len(places) == len(heads), text
@@ -94,14 +94,13 @@ def test_text(case):
         assert name == one.file
         assert one.line in (None, int(line)) and one.column in (None, int(column)), text
     last = text.splitlines()[-1]
-    errors = sum(d.severity == "error" for d in want.diagnostics)
-    warnings = len(want.diagnostics) - errors
-    parts = [f"{n} {word}{'s' if n > 1 else ''}"
-             for n, word in ((errors, "error"), (warnings, "warning")) if n]
-    if errors:
-        assert last == f"{case}.yaml: {', '.join(parts)}"
+    counts = want.counts()
+    parts = ", ".join(f"{n} {word}{'s' if n > 1 else ''}"
+                      for n, word in zip(counts, SEVERITIES) if n)
+    if counts[0]:
+        assert last == f"{case}.yaml: {parts}"
     else:
-        assert last == f"{parts[0]}; see above."
+        assert last == f"{parts}; see above."
 
 
 @pytest.mark.parametrize("case", sorted(p.stem for p in corpus.HERE.glob("*.out")))
@@ -137,6 +136,14 @@ def test_strict(case):
     assert (said["errors"], said["warnings"]) == (len(want.diagnostics), 0)
     text = weir("check", "--strict", "-c", f"{case}.yaml").stdout.decode("utf-8")
     assert "warning[" not in text and f"error[{want.diagnostics[0].code}]" in text
+
+
+@pytest.mark.parametrize("case", [c for c in corpus.cases() if c.startswith("hint-")])
+def test_hints_stay_hints(case):
+    """Advice is no mistake, under --strict either, and nothing but `weir check` gives it."""
+    status, said = check("--strict", "-c", f"{case}.yaml")
+    assert (status, said["errors"], said["hints"]) == (0, 0, len(said["diagnostics"]))
+    assert b"hint[" not in weir("expand", "-c", f"{case}.yaml").stderr
 
 
 @pytest.mark.parametrize("case", ["look", "colon-space", "twice-top", "empty", "warn-unused",
@@ -230,7 +237,7 @@ def test_huge(kind, tmp_path):
 
 def test_codes():
     """The table of codes and the cases name the same codes."""
-    table = set(re.findall(r"^\| ([CW]\d{3}) \|",
+    table = set(re.findall(r"^\| ([CWH]\d{3}) \|",
                            (corpus.HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     shown = {d.code for case in corpus.cases() for d in corpus.Expectation(case).diagnostics}
     assert not shown & OUTSIDE
@@ -243,5 +250,6 @@ def test_every_file_is_judged():
     assert files == set(corpus.cases()) | set(corpus.good())
     assert {p.stem for p in corpus.HERE.glob("*.out")} <= set(corpus.cases())
     for case in corpus.cases():
-        warns = all(d.severity == "warning" for d in corpus.Expectation(case).diagnostics)
-        assert case.startswith("warn-") == warns
+        worst = next(w for w, n in zip(SEVERITIES, corpus.Expectation(case).counts()) if n)
+        assert case.startswith("warn-") == (worst == "warning")
+        assert case.startswith("hint-") == (worst == "hint")

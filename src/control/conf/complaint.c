@@ -91,25 +91,36 @@ static str format_copy(struct arena *arena, const char *format, va_list args)
     return arena_copy(arena, (str){small, (size_t)n});
 }
 
+static enum severity severity_of(const struct complaints *complaints, const char *code)
+{
+    if (code[0] == 'H')
+        return SEVERITY_HINT;
+    if (code[0] != 'W' && strcmp(code, "C040") != 0)
+        return SEVERITY_ERROR;
+    return complaints->is_strict ? SEVERITY_ERROR : SEVERITY_WARNING;
+}
+
+static unsigned *count_of(struct complaints *complaints, enum severity severity)
+{
+    return severity == SEVERITY_ERROR     ? &complaints->errors
+           : severity == SEVERITY_WARNING ? &complaints->warnings
+                                          : &complaints->hints;
+}
+
 struct complaint *complain(struct complaints *complaints, const char *code,
                            struct place place, const char *format, ...)
 {
     struct complaint *complaint = ARENA_NEW(&complaints->arena, struct complaint);
-    bool is_warning = code[0] == 'W' || strcmp(code, "C040") == 0;
     va_list args;
 
     va_start(args, format);
     complaint->message = format_copy(&complaints->arena, format, args);
     va_end(args);
-    complaint->severity =
-        is_warning && !complaints->is_strict ? SEVERITY_WARNING : SEVERITY_ERROR;
+    complaint->severity = severity_of(complaints, code);
     complaint->code = code;
     complaint->place = place;
     complaint->owner = complaints;
-    if (complaint->severity == SEVERITY_WARNING)
-        complaints->warnings++;
-    else
-        complaints->errors++;
+    (*count_of(complaints, complaint->severity))++;
     *vec_add(&complaints->items, &complaints->arena) = complaint;
     return complaint;
 }

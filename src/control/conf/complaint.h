@@ -24,7 +24,7 @@ struct source {
     uint32_t line_count;
 };
 
-enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_HINT, SEVERITY_COUNT };
 
 struct complaint {
     enum severity severity;
@@ -42,8 +42,9 @@ struct complaints {
     struct arena arena;
     struct vec_of(struct source) sources;
     struct vec_of(struct complaint *) items;
-    unsigned errors, warnings;
-    bool is_strict; /* warnings count as errors */
+    unsigned errors, warnings, hints;
+    bool is_strict;   /* warnings count as errors */
+    bool wants_hints; /* false to begin with */
 };
 
 void complaints_init(struct complaints *complaints, bool is_strict);
@@ -56,7 +57,7 @@ uint32_t complaints_add_source(struct complaints *complaints, str name, str text
 /* The text of a line without its end; empty when there is no such line. */
 str source_line(struct complaints *complaints, struct place place);
 
-/* Codes beginning with W, and C040, are warnings. The result takes help, notes, choices. */
+/* Codes beginning with W, and C040, are warnings; with H, hints. The result takes help, notes, choices. */
 struct complaint *complain(struct complaints *complaints, const char *code,
                            struct place place, const char *format, ...) PRINTF_LIKE(4, 5);
 void complaint_label(struct complaint *complaint, str label);
@@ -87,5 +88,9 @@ void complaints_sort(struct complaints *complaints);
 /* The diagnostics alone, then "FILE: 2 errors, 1 warning" when there are errors. */
 void complaints_print(struct complaints *complaints, struct scroll *out);
 void complaints_print_json(struct complaints *complaints, struct scroll *out);
+
+/* "2 errors, 1 warning, 1 hint": what there is of them, from `first` on. */
+void complaints_print_counts(const struct complaints *complaints, enum severity first,
+                             struct scroll *out);
 
 #endif

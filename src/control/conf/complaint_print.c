@@ -7,10 +7,11 @@
 
 enum { LINE_MOST = 160, LINE_BEFORE = 60, CHOICES_SHOWN = 60 };
 
-static const char *severity_text(const struct complaint *complaint)
-{
-    return complaint->severity == SEVERITY_ERROR ? "error" : "warning";
-}
+static const char *const severity_texts[SEVERITY_COUNT] = {
+    [SEVERITY_ERROR] = "error",
+    [SEVERITY_WARNING] = "warning",
+    [SEVERITY_HINT] = "hint",
+};
 
 /* Skips `count` characters. */
 static size_t bytes_of(str s, size_t count)
@@ -93,7 +94,7 @@ static void print_source(struct scroll *out, const struct complaint *complaint)
 
 static void print_one(struct scroll *out, const struct complaint *complaint)
 {
-    scroll_format(out, "%s[%s]: ", severity_text(complaint), complaint->code);
+    scroll_format(out, "%s[%s]: ", severity_texts[complaint->severity], complaint->code);
     print_safely(out, complaint->message);
     scroll_format(out, "\n  --> %s\n",
                   complaint_where(complaint->owner, complaint->place));
@@ -123,9 +124,20 @@ static void print_one(struct scroll *out, const struct complaint *complaint)
     scroll_char(out, '\n');
 }
 
-static void print_count(struct scroll *out, unsigned count, const char *word)
+void complaints_print_counts(const struct complaints *complaints, enum severity first,
+                             struct scroll *out)
 {
-    scroll_format(out, "%u %s%s", count, word, count == 1 ? "" : "s");
+    const unsigned counts[SEVERITY_COUNT] = {complaints->errors, complaints->warnings,
+                                             complaints->hints};
+    const char *between = "";
+
+    for (unsigned i = first; i < SEVERITY_COUNT; i++) {
+        if (!counts[i])
+            continue;
+        scroll_format(out, "%s%u %s%s", between, counts[i], severity_texts[i],
+                      counts[i] == 1 ? "" : "s");
+        between = ", ";
+    }
 }
 
 void complaints_print(struct complaints *complaints, struct scroll *out)
@@ -136,11 +148,7 @@ void complaints_print(struct complaints *complaints, struct scroll *out)
     if (complaints->errors == 0)
         return;
     scroll_format(out, "\n" STR_FMT ": ", STR_ARG(complaints->sources.items[0].name));
-    print_count(out, complaints->errors, "error");
-    if (complaints->warnings) {
-        scroll_add(out, STR(", "));
-        print_count(out, complaints->warnings, "warning");
-    }
+    complaints_print_counts(complaints, SEVERITY_ERROR, out);
     scroll_char(out, '\n');
 }
 
@@ -160,7 +168,7 @@ static void print_json_one(struct scroll *out, const struct complaint *complaint
     struct place place = complaint->place;
 
     scroll_format(out, "{\"severity\": \"%s\", \"code\": \"%s\", \"file\": ",
-                  severity_text(complaint), complaint->code);
+                  severity_texts[complaint->severity], complaint->code);
     scroll_json(out, complaint->owner->sources.items[place.file].name);
     scroll_format(out, ", \"line\": %u, \"column\": %u, \"length\": %u, \"message\": ",
                   place.line, place.column, place.length);
@@ -183,8 +191,10 @@ void complaints_print_json(struct complaints *complaints, struct scroll *out)
 {
     complaints_sort(complaints);
     scroll_format(
-        out, "{\"ok\": %s, \"errors\": %u, \"warnings\": %u, \"diagnostics\": [",
-        complaints->errors ? "false" : "true", complaints->errors, complaints->warnings);
+        out,
+        "{\"ok\": %s, \"errors\": %u, \"warnings\": %u, \"hints\": %u, \"diagnostics\": [",
+        complaints->errors ? "false" : "true", complaints->errors, complaints->warnings,
+        complaints->hints);
     for (size_t i = 0; i < complaints->items.count; i++) {
         scroll_add(out, i ? STR(",\n  ") : STR("\n  "));
         print_json_one(out, complaints->items.items[i]);

@@ -86,6 +86,8 @@ static enum err load(const struct conf_world *world, struct complaints *complain
     pages_build(&reader, snapshot);
     ladders_build(&reader, snapshot);
     lint(&reader, snapshot);
+    if (complaints->wants_hints)
+        advise(&reader, snapshot);
     if (complaints->errors) { /* strict */
         conf_release(snapshot);
         return ERR_INVALID;

@@ -135,6 +135,7 @@ struct draft_pool {
     const struct node *sticky_by;
     const struct node *key;
     const struct node *breaker; /* its name; NULL: none */
+    bool has_balance;           /* it is written down */
     const struct node *first_weight;
     const struct pair *locality; /* where it is written */
 };

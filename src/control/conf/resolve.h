@@ -41,4 +41,7 @@ void resolve_build(struct reader *reader, struct snapshot *snapshot);
 /* Warnings about a whole configuration without errors (lint.c). */
 void lint(struct reader *reader, const struct snapshot *snapshot);
 
+/* Hints, in the same manner (advice.c). */
+void advise(struct reader *reader, const struct snapshot *snapshot);
+
 #endif

@@ -407,6 +407,7 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     if (!map_wanted(reader, pair, row->rows))
         return;
     section_read(reader, &section, row->rows, pair->value, pool);
+    pool->has_balance = node_find(pair->value, STR("balance")) != NULL;
     pool->locality = node_find(pair->value, STR("locality"));
     active = active_of(pair->value);
     sticky_settle(reader, node_find(pair->value, STR("sticky")), pool);
