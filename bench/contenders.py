@@ -214,8 +214,9 @@ class WeirLog(Weir):
 
 
 def weir_config(ports, folder, access="off", generation=0, extra_routes=0, servers=1,
-                health="on"):
-    """weir's configuration for these measurements."""
+                balance="round_robin", pool="", route="", more=""):
+    """weir's configuration for these measurements. pool, route: further settings of the one
+    that all goes by, a line each for the pool; more: further sections."""
     hosts = [f"127.0.{i // 250}.{i % 250 + 1}" for i in range(servers)]
     lines = [
         "version: 1",
@@ -236,15 +237,14 @@ def weir_config(ports, folder, access="off", generation=0, extra_routes=0, serve
     lines += [
         f"  - {{name: generation, match: {{path: /generation-{generation}}}, "
         "respond: {status: 204}}",
-        "  - {name: all, to: origin}",
+        f"  - {{name: all, to: origin{route and ', ' + route}}}",
         "pools:",
         "  origin:",
-        "    balance: round_robin",
+        f"    balance: {balance}",
         f"    keepalive: {{connections: {max(128, servers)}, idle: 600s, "
         "max_requests: 1000000000}",
     ]
-    if health == "off":
-        lines.append("    health: off")
+    lines += [f"    {setting}" for setting in pool.splitlines()]
     lines.append("    servers:")
     lines += [f'      - "{host}:{ORIGIN["http"]}"' for host in hosts]
     for kind in ("echo", "feed"):
@@ -253,6 +253,7 @@ def weir_config(ports, folder, access="off", generation=0, extra_routes=0, serve
     lines += [
         f"logs: {{access: {access}}}",
         f'admin: {{socket: {folder}/admin.sock, address: ""}}',
+        more,
     ]
     return "\n".join(lines) + "\n"
 
