@@ -290,25 +290,39 @@ static void add_note(struct arena *arena, str *notes, str note)
                       : note;
 }
 
+static str say_agent(struct arena *arena, const json_t *agent)
+{
+    double share = real_of(agent, "share");
+
+    if (json_is_true(json_object_get(agent, "draining")))
+        return STR("drains");
+    return agent && share < 1 ? arena_printf(arena, "%.0f%%", share * 100) : STR_NONE;
+}
+
+/* In the server's own words, where they ask for less than it could get. */
+static str say_header(struct arena *arena, const json_t *header)
+{
+    bool is_less = json_is_true(json_object_get(header, "draining")) ||
+                   number_of(header, "max_connections") || real_of(header, "share") < 1;
+    str said = text_of(header, "said");
+
+    return header && is_less ? arena_printf(arena, "load header: " STR_FMT, STR_ARG(said))
+                             : STR_NONE;
+}
+
 static str say_server_state(struct arena *arena, const json_t *server)
 {
     str state = text_of(server, "state");
-
-    const json_t *agent = json_object_get(server, "agent");
-    double share = real_of(agent, "share");
     str breaker = breaker_state(json_object_get(server, "breaker"));
-    str note = STR_NONE, agent_note = STR_NONE;
+    str note = STR_NONE;
 
     if (str_eq(state, STR("draining")))
         state = STR("draining*"); /* somebody's order */
-    if (json_is_true(json_object_get(agent, "draining")))
-        agent_note = STR("drains");
-    else if (agent && share < 1)
-        agent_note = arena_printf(arena, "%.0f%%", share * 100);
     add_note(arena, &note,
              json_is_true(json_object_get(server, "backup")) ? STR("backup") : STR_NONE);
     add_note(arena, &note, has(server, "slow_start") ? STR("warm") : STR_NONE);
-    add_note(arena, &note, agent_note);
+    add_note(arena, &note, say_agent(arena, json_object_get(server, "agent")));
+    add_note(arena, &note, say_header(arena, json_object_get(server, "load_header")));
     if (breaker.p)
         breaker = arena_printf(arena, "breaker " STR_FMT, STR_ARG(breaker));
     add_note(arena, &note, breaker);

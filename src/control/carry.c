@@ -109,7 +109,7 @@ static struct server_record *server_new(struct registry *registry,
     for (unsigned i = 0; i < workers; i++)
         list_init(&record->live.desks[i].idle);
     record->pool = pool;
-    record->agent.wish = LOAD_WISH_NONE;
+    record->agent.wish = record->header.voice.wish = LOAD_WISH_NONE;
     health_begin(&record->health,
                  addr->family == ADDR_NONE ? HEALTH_UNRESOLVED
                  : registry->has_begun     ? HEALTH_STARTING
@@ -136,6 +136,8 @@ static void server_free(struct server_record *record)
     free_str(record->live.addr_text);
     free_str(record->live.log_words);
     free(record->live.shards);
+    for (unsigned i = 0; i < record->pool->live.worker_count; i++)
+        free(record->live.desks[i].slip);
     free(record->live.desks);
     free(record->outlier);
     free(record);
@@ -248,7 +250,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     bool is_draining;
     struct server_record *record =
         map_get(&pool->by_key, server_key(entry->name, addr, memory));
-    const struct load_wish *wish;
+    struct load_wish wish;
 
     if (!record) {
         record = server_new(listing->registry, pool, entry->name, addr);
@@ -256,9 +258,9 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     }
     record->entry = entry;
     record->is_listed = true;
-    wish = &record->agent.wish;
+    wish = record_wish(record);
     order = order_of(pool, entry->name);
-    is_draining = (order && order->is_draining) || load_wish_drains(wish);
+    is_draining = (order && order->is_draining) || load_wish_drains(&wish);
     atomic_store_explicit(&record->live.is_leaving, is_draining, memory_order_relaxed);
     if (addr->family == ADDR_NONE)
         return;
@@ -267,7 +269,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
         .addr = *addr,
         .weight = record_weight(record),
         .is_draining = is_draining,
-        .max_in_flight = least_cap(entry->max_connections, wish->max_connections),
+        .max_in_flight = least_cap(entry->max_connections, wish.max_connections),
         .tier = entry->tier,
         .is_backup = entry->is_backup,
         .is_remote = locality->is_on && !str_eq(entry->zone, locality->zone),

@@ -29,13 +29,20 @@ struct circuit_note {
     char words[120];
 };
 
-/* What a server's agent has said. */
-struct agent_record {
+/* One way in which a server says how much it can take: what came by it. */
+struct voice {
     struct load_wish wish;
     uint64_t heard_at; /* monotonic ns; 0: never, or too long ago */
-    uint64_t failed;   /* times in a row without an answer that was understood */
+    uint64_t failed;   /* times in a row that it was not understood, or silent */
     uint32_t said_length;
     char said[CHECK_DETAIL_MOST]; /* the last line */
+};
+
+/* Its voice in the answers to requests (control/load_header). */
+struct header_voice {
+    struct voice voice;
+    uint64_t taken_at;       /* monotonic ns: when a slip was last looked at */
+    struct load_slip *waits; /* came too soon after that; of several, the newest */
 };
 
 /* What the steward knows of a server beyond what workers see. */
@@ -46,7 +53,8 @@ struct server_record {
     str key;                          /* in pool_record->by_key */
     struct health_state health;       /* the reason in words, too */
     const struct server_entry *entry; /* in the current snapshot; NULL: removed */
-    struct agent_record agent;
+    struct voice agent;
+    struct header_voice header;
     struct check_outcome last_check;     /* valid when checked_at != 0 */
     uint64_t checked_at;                 /* wall ns */
     uint64_t changed_at;                 /* wall ns: when it came into its state */
@@ -195,6 +203,12 @@ static inline str record_reason(const struct server_record *record)
     return record_health(record) == HEALTH_EJECTED
                ? (str){record->ejected.words, record->ejected.length}
                : health_reason(&record->health);
+}
+
+/* What it says it can take, in both ways together. */
+static inline struct load_wish record_wish(const struct server_record *record)
+{
+    return load_wish_join(&record->agent.wish, &record->header.voice.wish);
 }
 
 /* The record around a live object. */

@@ -138,7 +138,7 @@ void reload_members(struct steward *steward, struct pool_record *pool)
 {
     struct endpoint_set *set;
 
-    agents_look(steward, pool);
+    voices_look(steward, pool);
     orders_review(steward, pool);
     set = registry_build_set(&steward->registry, pool, sys_wall());
     publish_set(steward, pool, set);

@@ -220,19 +220,17 @@ static void add_reason(struct scroll *out, const struct overview *view,
     scroll_close(&reason);
 }
 
-static void add_agent(struct scroll *out, const struct server_record *server)
+static void add_voice(struct scroll *out, const char *name, const struct voice *voice)
 {
-    const struct agent_record *agent = &server->agent;
-
-    if (!agent->heard_at && !agent->failed)
+    if (!voice->heard_at && !voice->failed)
         return;
-    key(out, "agent");
+    key(out, name);
     scroll_char(out, '{');
-    add_str(out, "said", (str){agent->said, agent->said_length});
-    add_double(out, "share", (double)agent->wish.share / RAMP_FULL);
-    add_bool(out, "draining", load_wish_drains(&agent->wish));
-    add_u64(out, "max_connections", agent->wish.max_connections);
-    add_u64(out, "fails", agent->failed);
+    add_str(out, "said", (str){voice->said, voice->said_length});
+    add_double(out, "share", (double)voice->wish.share / RAMP_FULL);
+    add_bool(out, "draining", load_wish_drains(&voice->wish));
+    add_u64(out, "max_connections", voice->wish.max_connections);
+    add_u64(out, "fails", voice->failed);
     scroll_char(out, '}');
 }
 
@@ -266,7 +264,8 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_u64(out, "failures", failures);
     add_u64(out, "fails", server->health.failed);
     add_warming(out, view, server);
-    add_agent(out, server);
+    add_voice(out, "agent", &server->agent);
+    add_voice(out, "load_header", &server->header.voice);
     add_check(out, view, server);
     if (record_health(server) == HEALTH_EJECTED)
         add_double(out, "returns_in",

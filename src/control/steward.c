@@ -8,6 +8,7 @@
 #include "control/drain.h"
 #include "control/ejection.h"
 #include "control/load.h"
+#include "control/load_header.h"
 #include "control/maintenance.h"
 #include "control/publish.h"
 
@@ -77,6 +78,7 @@ static void housekeeping(struct timer *timer)
     ejection_look(steward);
     degrade_look_all(steward);
     load_look(steward);
+    load_header_look(steward);
     steward_sweep(steward);
     sticky_keys_look(&steward->sticky_keys, &steward->events, steward->current);
     if (steward->housekept++ % SAMPLE_EVERY == 0)
@@ -254,6 +256,7 @@ static enum err init_parts(struct steward *steward, const struct snapshot *first
         .server_fails = wellness_server_fails,
         .server_errs = ejection_server_errs,
         .circuit_moved = circuits_moved,
+        .load_said = load_header_said,
         .snapshot_left = steward_snapshot_left,
         .worker_empty = worker_empty,
     };
@@ -282,6 +285,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     timer_init(&steward->drain_end, grace_over);
     warming_init(&steward->warming);
     degrade_init(&steward->ladders);
+    list_init(&steward->slips);
     steward->started = sys_wall();
     if ((e = init_parts(steward, first))) {
         scroll_format(why, "error: weir cannot begin: %s\n", err_text(e));
@@ -349,6 +353,7 @@ void steward_free(struct steward *steward)
     for (unsigned i = 0; i < steward->worker_count; i++)
         worker_close(&steward->workers[i]);
     open_last_mail(steward);
+    load_header_close(steward);
     registry_close(&steward->registry);
     maintenance_close(steward);
     degrade_close(steward);

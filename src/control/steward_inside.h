@@ -1,6 +1,7 @@
 /*
  * The steward as its own files see it: steward.c (life), reload.c (from text to a
- * published snapshot), publish.c (mail to workers), wellness.c and warming.c (who is well, and how much of its weight a server counts for), and the
+ * published snapshot), publish.c (mail to workers), wellness.c, voices.c and warming.c
+ * (who is well, and how much of its weight a server counts for), and the
  * house that the admin server looks into (house.c). Nobody else includes this.
  */
 #ifndef CONTROL_STEWARD_INSIDE_H
@@ -108,7 +109,8 @@ struct steward {
     struct upkeep upkeep;
     struct ladders ladders;
     struct load_account load;
-    uint64_t started; /* wall ns */
+    struct list slips; /* struct load_slip: control/load_header.h */
+    uint64_t started;  /* wall ns */
 };
 
 /* ---- steward.c ---- */
@@ -160,14 +162,23 @@ void wellness_watch(struct steward *steward, struct pool_record *pool);
 void wellness_names_changed(void *owner, str pool, str host, const struct addr *addrs,
                             unsigned count, str why);
 
-/* ---- agents.c ---- */
+/* ---- voices.c ---- */
 
 /* An agent has answered, or has not. */
-void agents_report(struct steward *steward, struct server_record *record,
-                   const struct check_outcome *outcome);
+void voices_agent_report(struct steward *steward, struct server_record *record,
+                         const struct check_outcome *outcome);
 
-/* Before a set is built: where the pool has no agents any more, their wishes are void. */
-void agents_look(struct steward *steward, struct pool_record *pool);
+/* Answers to requests have said this since. */
+void voices_header_says(struct steward *steward, struct server_record *record, str line,
+                        uint64_t at);
+
+/* Nothing was heard since voice->heard_at: what it has said may be void. */
+void voices_silent(struct steward *steward, struct server_record *record,
+                   struct voice *voice);
+
+/* Before a set is built: where the pool has no agents or no load header any more, what they
+ * have said is void. */
+void voices_look(struct steward *steward, struct pool_record *pool);
 
 /* ---- warming.c ---- */
 
@@ -177,7 +188,7 @@ void warming_init(struct warming *warming);
 void warming_look(struct steward *steward, struct server_record *record);
 
 /* Tells workers which part of its weight the server counts for, from all who have a say in
- * it: its slow start and its agent. */
+ * it: its slow start and what it says itself. */
 void wellness_apply(struct steward *steward, struct server_record *record);
 
 /* ---- house.c ---- */

@@ -24,7 +24,7 @@ void wellness_apply(struct steward *steward, struct server_record *record)
 
     if (record->warm_since && pool)
         ramp = slow_start_ramp(&pool->slow_start, elapsed / 1000000);
-    ramp = (unsigned)((uint64_t)ramp * record->agent.wish.share / RAMP_FULL);
+    ramp = (unsigned)((uint64_t)ramp * record_wish(record).share / RAMP_FULL);
     if (!ramp)
         ramp = 1; /* who wants nothing at all is draining */
     atomic_store_explicit(&record->live.ramp, ramp, memory_order_relaxed);

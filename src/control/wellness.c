@@ -106,7 +106,7 @@ void wellness_report(struct mail *mail)
     else if (!record->entry || !record->pool->pool)
         ; /* removed in the meantime */
     else if (report->is_agent)
-        agents_report(steward, record, &report->outcome);
+        voices_agent_report(steward, record, &report->outcome);
     else
         record_outcome(steward, record, &report->outcome);
     free(report);

@@ -94,3 +94,18 @@ bool load_wish_take(struct load_wish *wish, const struct load_report *report)
     return wish->is_down != before.is_down || wish->wants_drain != before.wants_drain ||
            wish->share != before.share || wish->max_connections != before.max_connections;
 }
+
+struct load_wish load_wish_join(const struct load_wish *one,
+                                const struct load_wish *other)
+{
+    uint32_t cap = one->max_connections;
+
+    if (!cap || (other->max_connections && other->max_connections < cap))
+        cap = other->max_connections;
+    return (struct load_wish){
+        .is_down = one->is_down || other->is_down,
+        .wants_drain = one->wants_drain || other->wants_drain,
+        .share = one->share < other->share ? one->share : other->share,
+        .max_connections = cap,
+    };
+}

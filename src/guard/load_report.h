@@ -1,5 +1,6 @@
 /*
- * What a server says of itself, in the words that HAProxy's agent checks made common:
+ * What a server says of itself (by its agent, or in its answers to requests), in the words
+ * that HAProxy's agent checks made common:
  * `75%`, `up`, `down`, `fail`, `stopped`, `drain`, `maint`, `ready`, `maxconn:50`, any of
  * them together and in any case, and behind '#' words for people. Pure: the line goes in,
  * and what the server wants from now on comes out.
@@ -42,6 +43,16 @@ static inline bool load_wish_is_none(const struct load_wish *wish)
 {
     return !wish->is_down && !wish->wants_drain && wish->share == RAMP_FULL &&
            !wish->max_connections;
+}
+
+/* Of a server that speaks in two ways: whichever is the more careful. */
+struct load_wish load_wish_join(const struct load_wish *one,
+                                const struct load_wish *other);
+
+/* What was said then is void now, for nothing was heard since. Monotonic ns. */
+static inline bool load_report_is_void(uint64_t heard_at, uint64_t now)
+{
+    return now > heard_at && now - heard_at >= UINT64_C(180000000000);
 }
 
 /* Nothing new for it: what runs there goes on. */

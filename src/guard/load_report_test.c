@@ -93,11 +93,49 @@ static void test_wishes(void **state)
     assert_true(load_wish_is_none(&wish));
 }
 
+/* Two ways of speaking: of each word the more careful counts. */
+static void test_joined(void **state)
+{
+    struct load_wish one = LOAD_WISH_NONE, other = LOAD_WISH_NONE, both;
+
+    both = load_wish_join(&one, &other);
+    assert_true(load_wish_is_none(&both));
+    take(&one, "50% maxconn:9");
+    take(&other, "75% drain");
+    both = load_wish_join(&one, &other);
+    assert_int_equal(both.share, RAMP_FULL / 2);
+    assert_int_equal(both.max_connections, 9);
+    assert_true(both.wants_drain && !both.is_down);
+    take(&one, "maxconn:0 down");
+    take(&other, "25% ready maxconn:3");
+    for (unsigned i = 0; i < 2; i++) {
+        both = i ? load_wish_join(&one, &other) : load_wish_join(&other, &one);
+        assert_int_equal(both.share, RAMP_FULL / 4);
+        assert_int_equal(both.max_connections, 3);
+        assert_true(both.is_down && !both.wants_drain);
+    }
+    take(&one, "maxconn:2");
+    both = load_wish_join(&one, &other);
+    assert_int_equal(both.max_connections, 2);
+}
+
+static void test_void_after_three_minutes(void **state)
+{
+    const uint64_t second = 1000000000, then = 5 * second;
+
+    assert_false(load_report_is_void(then, then));
+    assert_false(load_report_is_void(then, 184 * second + second - 1));
+    assert_true(load_report_is_void(then, 185 * second));
+    assert_false(load_report_is_void(then, then - 1)); /* another thread's clock */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_void_after_three_minutes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

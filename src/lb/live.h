@@ -19,6 +19,7 @@
 struct endpoint_set; /* lb/pool.h */
 struct sticky_table; /* lb/sticky_table.h */
 struct waiting_desk; /* proxy/waiting.h */
+struct load_slip;    /* proxy/load_slip.h */
 
 enum health {
     HEALTH_UNKNOWN, /* usable: weir has just begun, the first check decides */
@@ -87,10 +88,13 @@ struct server_shard {
     struct histogram response, connect;  /* time to first byte; connect */
 };
 
-/* A worker's own place at a server: its idle links (proxy/link). */
+/* A worker's own place at a server: its idle links (proxy/link), and what it has read of
+ * the server's load (proxy/load_slip). */
 struct server_desk {
     CACHE_ALIGNED struct list idle;
     unsigned idle_count;
+    _Atomic(uint64_t) load_heard_at; /* monotonic ns: an answer said the known again */
+    struct load_slip *slip;          /* NULL: it has told the steward nothing yet */
 };
 
 struct server_live {
@@ -103,12 +107,13 @@ struct server_live {
     _Atomic(unsigned) holds;            /* sets, links and relays that point here */
     _Atomic(unsigned) bad_in_a_row;     /* tries, over all workers; with passive health */
     struct circuit circuit;             /* of its pool's breaker */
-    struct server_shard *shards;        /* [worker] */
-    struct server_desk *desks;          /* [worker] */
-    str pool_name, name;                /* copies of its own */
-    str addr_text;                      /* addr, printed once */
-    uint64_t id;                        /* server_identity of both, never 0 */
-    str log_words;                      /* its part of each line, see proxy/access_log */
+    _Atomic(uint64_t) load_said; /* what its answers said last; the steward writes */
+    struct server_shard *shards; /* [worker] */
+    struct server_desk *desks;   /* [worker] */
+    str pool_name, name;         /* copies of its own */
+    str addr_text;               /* addr, printed once */
+    uint64_t id;                 /* server_identity of both, never 0 */
+    str log_words;               /* its part of each line, see proxy/access_log */
     struct addr addr;
 };
 

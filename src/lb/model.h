@@ -351,6 +351,7 @@ struct pool {
     bool learns; /* from what comes of requests: there is a breaker, or passive health */
     struct passive passive;
     struct hedging hedge;
+    str load_header;       /* in which servers say their load; empty: none */
     const struct key *key; /* what the balancer chooses by; NULL: not by a key */
     struct pool_live *live;
 };

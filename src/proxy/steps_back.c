@@ -10,6 +10,7 @@
 #include "proxy/facts.h"
 #include "proxy/hedge.h"
 #include "proxy/learn.h"
+#include "proxy/load_slip.h"
 #include "proxy/outcome.h"
 #include "proxy/reply.h"
 #include "proxy/stick.h"
@@ -291,6 +292,7 @@ static enum flow take_head(struct exchange *x)
     unsigned status = x->response.status;
     enum flow flow;
 
+    load_slip_look(x);
     if (status >= 200)
         return exchange_take_answer(x);
     if (status == 101) {
@@ -358,8 +360,10 @@ enum flow step_receive(struct exchange *x)
     flow = x->attempt.link ? read_heads(x) : FLOW_WAIT; /* none: the hedge is alone */
     if (flow == FLOW_WAIT && unlikely(x->hedge != NULL)) {
         flow = hedge_run(x);
-        if (flow == FLOW_NEXT)
+        if (flow == FLOW_NEXT) {
+            load_slip_look(x);
             flow = exchange_take_answer(x);
+        }
     }
     return flow;
 }

@@ -13,6 +13,7 @@
 
 struct access_log;
 struct circuit_news; /* proxy/outcome.h */
+struct load_slip;    /* proxy/load_slip.h */
 struct server_outcome;
 struct door;
 struct endpoint_set;
@@ -28,6 +29,8 @@ struct steward_desk {
                         const struct server_outcome *last);
     /* A circuit breaker has moved. */
     void (*circuit_moved)(struct steward_desk *desk, const struct circuit_news *news);
+    /* An answer says something new of its server's load. */
+    void (*load_said)(struct steward_desk *desk, struct load_slip *slip);
     /* A worker has no exchange on this old snapshot any more. */
     void (*snapshot_left)(struct steward_desk *desk, struct snapshot *snapshot,
                           unsigned worker);

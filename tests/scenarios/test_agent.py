@@ -1,8 +1,9 @@
-"""Servers that say how much they can take."""
+"""Servers that say how much they can take, by agents and in their answers."""
 
 import collections
 import socket
 import threading
+import time
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_down_and_up(agents, two):
         agents.lines["127.0.0.1"] = "down # disk is full"
         until(lambda: w.state(a.address) == "down")
         assert w.servers()[a.address]["reason"] == "agent: down # disk is full"
-        assert "agent changed what the server takes" in w.stderr
+        assert "server changed what it takes" in w.stderr
         assert set(counted(w, 20)) == {"b"}
         agents.lines["127.0.0.1"] = "up"
         until(lambda: w.state(a.address) == "up")
@@ -134,8 +135,128 @@ def test_what_is_not_understood_changes_nothing(agents):
             until(lambda: agent(w, a)["fails"] >= 2)
             assert agent(w, a)["share"] == 0.5 and agent(w, a)["said"] == "50%"
             assert w.state(a.address) == "up" and w.ask().status == 200
-            assert w.stderr.count("agent of the server can not be understood") == 1
+            assert w.stderr.count("what a server says of its load can not be understood") == 1
             del w.config["pools"]["main"]["health"]["active"]["agent"]
             w.write(w.config)
             w.reload()
             until(lambda: agent(w, a).get("share", 1) == 1, 5)
+
+
+# ---- in answers ----
+
+def saying(origin, value):
+    """Answers that say so; value: a text, a list of texts, or what makes them."""
+    told = [value]
+
+    def part(conn, seen):
+        now = told[0]() if callable(told[0]) else told[0]
+        texts = now if isinstance(now, list) else [now]
+        body = b'{"origin": "%s"}' % origin.name.encode()
+        return conn.answer(200, body, [("X-Server-Load", text) for text in texts])
+    origin.on("/load", part)
+    return told
+
+
+def loaded(*servers, **more):
+    return http_config(*servers, pool={"balance": "random", "health": {
+        "active": {"interval": "200ms", **more}, "load_header": "x-server-load"}})
+
+
+def said(weir, server):
+    return weir.servers()[server.address].get("load_header") or {}
+
+
+def asked(weir, n):
+    answers = [weir.ask(target="/load") for _ in range(n)]
+    assert all(a.status == 200 and not a.fields.all("x-server-load") for a in answers)
+    return collections.Counter(a.json()["origin"] for a in answers)
+
+
+def test_header_share_drain_and_reload(two):
+    a, b = two
+    told = saying(a, "up 25%")
+    saying(b, "up")
+    with Weir(loaded(a, b)) as w:
+        until(lambda: asked(w, 10) and said(w, a).get("share") == 0.25)
+        share = asked(w, 400)["a"] / 400
+        assert 0.1 < share < 0.32, "a quarter beside a whole one is a fifth"
+        assert "up (load header: up 25%)" in w.cli("status", "main").stdout
+        told[0] = "drain # backup runs"
+        until(lambda: asked(w, 20) and said(w, a).get("draining"))
+        until(lambda: set(asked(w, 20)) == {"b"})
+        assert w.state(a.address) == "up"
+        assert "up (load header: drain # backup runs)" in w.cli("status", "main").stdout
+        assert 'load header' in w.stderr and "server changed what it takes" in w.stderr
+        told[0] = "ready"
+        w.config["pools"]["main"]["health"]["load_header"] = "off"
+        w.write(w.config)
+        w.reload()
+        until(lambda: {w.ask(target="/load").json()["origin"] for _ in range(20)} == {"a", "b"})
+        assert said(w, a) == {} and w.ask(target="/load").fields.get("x-server-load")
+
+
+def test_header_down_and_cap(two):
+    a, b = two
+    told = saying(a, ["down", "maxconn:7"])
+    saying(b, "up")
+    with Weir(loaded(a, b)) as w:
+        until(lambda: asked(w, 4) and w.state(a.address) == "down")
+        assert w.servers()[a.address]["reason"] == "load header: down,maxconn:7"
+        assert said(w, a)["max_connections"] == 7
+        assert set(asked(w, 20)) == {"b"}
+        told[0] = "up"                      # nobody asks a server that is down
+        assert said(w, a)["said"] == "down,maxconn:7"
+
+
+def test_header_and_agent_the_more_careful_counts(agents, two):
+    a, b = two
+    told = saying(a, "50%")
+    saying(b, "up")
+    agents.lines["127.0.0.1"] = "up 100%"
+    with Weir(loaded(a, b, agent={"port": agents.port, "interval": "100ms"})) as w:
+        until(lambda: asked(w, 10) and said(w, a).get("share") == 0.5)
+        until(lambda: agent(w, a).get("said") == "up 100%")
+        agents.lines["127.0.0.1"] = "drain"
+        until(lambda: agent(w, a)["draining"])
+        until(lambda: set(asked(w, 20)) == {"b"})
+        agents.lines["127.0.0.1"] = "ready"
+        until(lambda: set(asked(w, 20)) == {"a", "b"})
+        assert said(w, a)["share"] == 0.5
+
+
+def test_header_of_nonsense_changes_nothing():
+    with Origin("a") as a:
+        told = saying(a, "up 50%")
+        with Weir(loaded(a)) as w:
+            until(lambda: asked(w, 1) and said(w, a).get("share") == 0.5)
+            for nonsense in ("", "what?", "x" * 10000, "maxconn:" + "9" * 200, "drain " * 100,
+                             "\xff\xfe\x80[31m" * 3, "#", "%" * 150):
+                told[0] = nonsense
+                before = said(w, a)["fails"]
+                until(lambda: asked(w, 1) and said(w, a)["fails"] > before)
+                assert said(w, a)["share"] == 0.5 and said(w, a)["said"] == "up 50%"
+            text = "what a server says of its load can not be understood"
+            assert w.stderr.count(text) == 1, "told once, however often"
+            told[0] = "up 75%"
+            until(lambda: asked(w, 1) and said(w, a).get("share") == 0.75)
+
+
+def test_header_that_changes_each_time_is_heard_once_a_second(two):
+    a, b = two
+    number = [0]
+
+    def other():
+        number[0] += 1
+        return f"maxconn:{1000 + number[0]}"
+    saying(a, other)
+    saying(b, "up")
+    with Weir({**loaded(a, b), "runtime": {"workers": 2}}) as w:
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            asked(w, 20)
+        heard = w.stderr.count("server changed what it takes")
+        last = number[0]
+        assert last > 100, "that many answers, each with news"
+        # each of two workers at most once a second, and once in between
+        assert 2 <= heard <= 16, heard
+        until(lambda: said(w, a)["max_connections"] == 1000 + last, 5)

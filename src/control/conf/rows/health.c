@@ -1,6 +1,8 @@
 /* The rows of `health`: what decides whether a server is well. How servers are asked is in
  * health_check.c. */
 #include "control/conf/draft.h"
+#include "control/conf/value.h"
+#include "proto/names.h"
 
 static const struct conf_choice down_choices[] = {
     {"fail", ALL_DOWN_FAIL}, {"open", ALL_DOWN_OPEN}, {NULL, 0}};
@@ -71,6 +73,33 @@ static const struct conf_row passive_rows[] = {
     {.name = NULL},
 };
 
+/* It is taken out of answers: none that clients or weir need. */
+static void read_load_header(struct reader *reader, const struct conf_row *row,
+                             const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    str *name = CONF_FIELD(object, row, str);
+
+    if (!node)
+        return;
+    if (word_is_off(node->text))
+        *name = STR("");
+    else if (!text_is_token(node->text))
+        complain_value(reader, "C029", node, "is not the name of a header");
+    else if (name_find(node->text) != NAME_OTHER)
+        complaint_help(
+            complain_value(reader, "C029", node, "is a header that has another meaning"),
+            "use one that servers set for this alone: X-Server-Load");
+    else
+        *name = str_keep(reader, node->text);
+}
+
+static const struct conf_form load_header_form = {
+    .words = "the name of a header, or off",
+    .schema = "{\"anyOf\": [{\"type\": \"string\"}, {\"const\": false}]}",
+    .read = read_load_header,
+};
+
 const struct conf_row health_rows[] = {
     {.name = "active",
      .type = CONF_SECTION,
@@ -89,6 +118,13 @@ const struct conf_row health_rows[] = {
      .word_offset = offsetof(struct draft_pool, spec.passive.is_enabled),
      .fallback = "off",
      .doc = "Servers whose answers to requests are bad rest for a while."},
+    {.name = "load_header",
+     .type = CONF_OWN,
+     CONF_AT(struct draft_pool, spec.load_header),
+     .form = &load_header_form,
+     .fallback = "off",
+     .doc = "A header of answers in which servers say how much they can take, in the "
+            "words of agents: 75%, drain, maxconn:50, down, up. Clients do not see it."},
     {.name = "when_all_down",
      .type = CONF_CHOICE,
      CONF_AT(struct draft_pool, spec.when_all_down),
