@@ -88,6 +88,17 @@ static void add_body(struct text *out, const struct shape *shape, uint64_t key,
     out->n += size;
 }
 
+/* In a calm world nothing that would keep a request from being served. */
+static void add_load(struct text *out)
+{
+    static const char *const words[] = {
+        "up 50%",    "100%",  "what?", "1%",
+        "maxconn:1", "drain", "down",  "up ready maxconn:0"};
+
+    text_format(out, "X-Sim-Load: %s\r\n",
+                words[draw(rules.is_calm ? 4 : array_len(words))]);
+}
+
 static void add_head(struct text *out, const struct shape *shape,
                      const struct answer *answer)
 {
@@ -96,6 +107,8 @@ static void add_head(struct text *out, const struct shape *shape,
                 (unsigned long long)answer->serial);
     if (shape->status == 500 && draw_percent(30))
         text_format(out, "Retry-After: %u\r\n", (unsigned)draw(4));
+    if (draw_percent(20))
+        add_load(out);
     if (shape->framing == WIRE_CHUNKED)
         text_add(out, STR("Transfer-Encoding: chunked\r\n"));
     if (shape->framing == WIRE_LENGTH)

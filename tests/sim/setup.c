@@ -135,6 +135,8 @@ static void add_health(struct text *out, bool may_be_http)
                     "samples: 5, eject: %ums, max_ejected: %u%%}",
                     1 + (unsigned)draw(5), (unsigned)draw_between(100, 3000),
                     (unsigned)draw(101));
+    if (may_be_http && draw_percent(30))
+        text_add(out, STR(", load_header: X-Sim-Load"));
     text_add(out, STR("}\n"));
 }
 
