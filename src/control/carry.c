@@ -366,8 +366,10 @@ static struct listener_live *attach_listener(struct registry *registry, str name
     return &record->live;
 }
 
-static struct route_live *attach_route(struct registry *registry, str name)
+static struct route_live *attach_route(struct registry *registry,
+                                       const struct route *route)
 {
+    str name = route->name;
     struct route_record *record = map_get(&registry->routes_by_name, name);
 
     if (!record) {
@@ -379,6 +381,9 @@ static struct route_live *attach_route(struct registry *registry, str name)
         list_add(&registry->routes, &record->node);
         map_put(&registry->routes_by_name, record->live.name, record);
     }
+    if (route->hedges == HEDGE_BY_ROUTE && !record->live.desks)
+        record->live.desks =
+            new_zeroed(registry->worker_count * sizeof(struct route_desk));
     record->is_current = true;
     return &record->live;
 }
@@ -423,7 +428,7 @@ void registry_attach(struct registry *registry, struct snapshot *snapshot)
         snapshot->listeners[i].live =
             attach_listener(registry, snapshot->listeners[i].name);
     for (unsigned i = 0; i < snapshot->route_count; i++)
-        snapshot->routes[i].live = attach_route(registry, snapshot->routes[i].name);
+        snapshot->routes[i].live = attach_route(registry, &snapshot->routes[i]);
     for (unsigned i = 0; i < snapshot->pool_count; i++)
         snapshot->pools[i].live = attach_pool(registry, &snapshot->pools[i]);
 }
@@ -487,6 +492,7 @@ static void sweep_routes(struct registry *registry)
         free_str(record->live.name);
         free_str(record->live.log_words);
         free(record->live.shards);
+        free(record->live.desks);
         free(record);
     }
 }

@@ -1,7 +1,8 @@
 /*
  * When a second server is asked because the first one takes long (Dean and Barroso, The
  * Tail at Scale, 2013): after the time within which most answers of late have come, and
- * for a small share of the requests at most. Each worker keeps its own book of a pool.
+ * for a small share of the requests at most. Each worker keeps its own book of
+ * a pool, or of a route that has a setting of its own.
  */
 #ifndef GUARD_HEDGING_H
 #define GUARD_HEDGING_H

@@ -216,12 +216,18 @@ struct route_shard {
     uint64_t breaker_open; /* refused because of the route's breaker */
 };
 
+/* A worker's own place at a route. */
+struct route_desk {
+    CACHE_ALIGNED struct hedge_book hedges;
+};
+
 struct route_live {
     str name;
     str log_words;              /* its part of each line, see proxy/access_log */
     _Atomic(unsigned) holds;    /* tunnels that came by it */
     struct circuit circuit;     /* of the route's breaker */
     struct route_shard *shards; /* [worker] */
+    struct route_desk *desks;   /* [worker]; NULL: it never had a hedge of its own */
 };
 
 struct ladder_live {

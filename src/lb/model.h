@@ -191,6 +191,17 @@ struct share {
     unsigned weight;
 };
 
+/* When a second server is asked too (guard/hedging.h). */
+struct hedging {
+    bool is_enabled;
+    uint32_t quantile;  /* percent of the answers of late; 0: after a fixed time */
+    uint32_t after;     /* ms, with quantile 0 */
+    uint32_t max_share; /* percent of the requests */
+};
+
+/* Whose word counts for a route: its own, or that of the pool. */
+enum hedge_by { HEDGE_NEVER, HEDGE_BY_POOL, HEDGE_BY_ROUTE };
+
 enum route_action { ROUTE_TO_POOL, ROUTE_SPLIT, ROUTE_REDIRECT, ROUTE_RESPOND };
 
 enum host_header { HOST_KEEP, HOST_SERVER, HOST_FIXED };
@@ -210,6 +221,8 @@ struct route {
     struct header_edits request_headers, response_headers;
     struct timeouts timeouts;
     struct retries retries;
+    enum hedge_by hedges; /* NEVER, too, when none of its pools does */
+    struct hedging hedge; /* with HEDGE_BY_ROUTE */
     struct sizes sizes;
     struct forwarded forwarded;
     struct slow_client slow_client;
@@ -318,14 +331,6 @@ struct balance_settings {
     uint32_t virtual_nodes; /* points on the ring for a unit of weight */
     uint32_t q_rif;         /* prequal: thousandths */
     uint32_t bound; /* a server's load, in thousandths of its fair share; 0: any */
-};
-
-/* When a second server is asked too (guard/hedging.h). */
-struct hedging {
-    bool is_enabled;
-    uint32_t quantile;  /* percent of the answers of late; 0: after a fixed time */
-    uint32_t after;     /* ms, with quantile 0 */
-    uint32_t max_share; /* percent of the requests */
 };
 
 struct pool {

@@ -8,8 +8,19 @@
 #include "proxy/learn.h"
 #include "proxy/outcome.h"
 
+/* The route's, or else the pool's; NULL: neither hedges. */
+static const struct hedging *rule_of(const struct exchange *x)
+{
+    if (x->route->hedges == HEDGE_BY_ROUTE)
+        return &x->route->hedge;
+    return x->pool->hedge.is_enabled ? &x->pool->hedge : NULL; /* of a split, perhaps */
+}
+
+/* Of the one whose rule it is: its times are what the rule is about. */
 static struct hedge_book *book_of(const struct exchange *x)
 {
+    if (x->route->hedges == HEDGE_BY_ROUTE)
+        return &x->route->live->desks[x->worker->index].hedges;
     return &x->pool->live->desks[x->worker->index].hedges;
 }
 
@@ -32,12 +43,13 @@ static bool may_hedge(const struct exchange *x)
 
 void hedge_expect_always(struct exchange *x)
 {
+    const struct hedging *rule = rule_of(x);
     uint64_t delay;
 
-    if (!may_hedge(x))
+    if (!rule || !may_hedge(x))
         return;
-    hedging_count(book_of(x), &x->pool->hedge);
-    delay = hedging_delay(book_of(x), &x->pool->hedge, exchange_now(x));
+    hedging_count(book_of(x), rule);
+    delay = hedging_delay(book_of(x), rule, exchange_now(x));
     exchange_due(x, DUE_HEDGE, (uint32_t)((delay + 999999) / 1000000));
 }
 
@@ -249,6 +261,8 @@ enum flow hedge_run(struct exchange *x)
 
 void hedge_first_answers_always(struct exchange *x)
 {
+    if (!rule_of(x))
+        return;
     if (x->tries == 1 && x->hedged != HEDGE_WON)
         hedging_learn(book_of(x), exchange_now(x) - x->attempt.sent);
     exchange_done_with(x, DUE_HEDGE);

@@ -18,7 +18,7 @@ struct hedge {
 void hedge_expect_always(struct exchange *x);
 static inline void hedge_expect(struct exchange *x)
 {
-    if (unlikely(x->pool->hedge.is_enabled))
+    if (unlikely(x->route->hedges != HEDGE_NEVER))
         hedge_expect_always(x);
 }
 
@@ -26,7 +26,7 @@ static inline void hedge_expect(struct exchange *x)
 void hedge_first_answers_always(struct exchange *x);
 static inline void hedge_first_answers(struct exchange *x)
 {
-    if (unlikely(x->pool->hedge.is_enabled))
+    if (unlikely(x->route->hedges != HEDGE_NEVER))
         hedge_first_answers_always(x);
 }
 

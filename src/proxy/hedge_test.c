@@ -11,6 +11,7 @@ static int hedged_client(const char *request)
     int client;
 
     house_build(2);
+    house->route.hedges = HEDGE_BY_POOL;
     house->pool.hedge =
         (struct hedging){.is_enabled = true, .after = 20, .max_share = 100};
     house_open();
@@ -194,6 +195,7 @@ static void test_not_without_budget(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         house_build(2);
+        house->route.hedges = HEDGE_BY_POOL;
         house->pool.hedge =
             (struct hedging){.is_enabled = true, .after = 20, .max_share = i ? 99 : 100};
         house->pool.retries.budget_floor = i ? 3 : 0;
@@ -211,6 +213,56 @@ static void test_not_without_budget(void **state)
     }
 }
 
+/* The route's own word counts, with its own book; a pool of a split that has none. */
+static void test_whose_word(void **state)
+{
+    static const struct {
+        enum hedge_by by;
+        bool pool_hedges, is_hedged;
+    } cases[] = {
+        {HEDGE_BY_ROUTE, false, true}, {HEDGE_BY_ROUTE, true, true},
+        {HEDGE_NEVER, true, false},    {HEDGE_BY_POOL, false, false},
+        {HEDGE_BY_POOL, true, true},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        bool by_route = cases[i].by == HEDGE_BY_ROUTE;
+        struct hedging early = {.is_enabled = true, .after = 20, .max_share = 100};
+        struct hedging never = {.is_enabled = true, .after = 60000, .max_share = 100};
+        int client;
+
+        house_build(2);
+        house->route.hedges = cases[i].by;
+        house->route.hedge = early;
+        house->pool.hedge = by_route ? never : early;
+        house->pool.hedge.is_enabled = cases[i].pool_hedges;
+        house_open();
+        client = client_new();
+        say(client, GET);
+        late = server_take_any(&first);
+        hear(late, "\r\n\r\n");
+        if (cases[i].is_hedged) {
+            take_second();
+        } else {
+            turns(20);
+            assert_false(is_waiting(house->listening[1 - first]));
+        }
+        say(late, ANSWER(4, "late"));
+        hear(client, "\r\n\r\nlate");
+        must_have_counted(cases[i].is_hedged ? HEDGE_LOST : HEDGE_NONE);
+        assert_int_equal(house->route_desks[0].hedges.samples,
+                         cases[i].is_hedged && by_route);
+        assert_int_equal(house->pool_desks[0].hedges.samples,
+                         cases[i].is_hedged && !by_route);
+        close(client);
+        house_close();
+        close(late);
+        if (cases[i].is_hedged)
+            close(quick);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_never_hedged),
         cmocka_unit_test(test_not_without_budget),
+        cmocka_unit_test(test_whose_word),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

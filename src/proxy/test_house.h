@@ -39,6 +39,7 @@ struct house {
     struct listener_shard listener_shards[1];
     struct route_live route_live;
     struct route_shard route_shards[1];
+    struct route_desk route_desks[1];
     struct pool_live pool_live;
     struct pool_shard pool_shards[1];
     struct pool_desk pool_desks[1];
@@ -114,6 +115,7 @@ static inline void house_build(unsigned servers)
                                            .worker_empty = house_empty};
     house->listener_live.shards = house->listener_shards;
     house->route_live.shards = house->route_shards;
+    house->route_live.desks = house->route_desks;
     house->pool_live.shards = house->pool_shards;
     house->pool_live.desks = house->pool_desks;
     house->pool_live.worker_count = 1;

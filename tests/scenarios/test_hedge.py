@@ -101,3 +101,55 @@ def test_two_servers_come_and_go_under_hedges():
                 time.sleep(0.5)
             assert load.failed == []
             until(lambda: all(p["in_flight"] == 0 for p in w.status()["pools"]))
+
+
+def test_a_route_says_otherwise():
+    """Of one pool: by the pool's word, by the route's own, and not at all."""
+    with Origin("a") as a, Origin("b") as b:
+        for o in (a, b):
+            for path in ("/pool", "/own", "/off"):
+                o.on(path, sleepy(0.05))
+        every = {"after": "5ms", "max_share": "100%"}
+        config = http_config(a, b, pool={"hedge": {"after": "30s"}})
+        config["routes"] = [{"name": "own", "match": {"path": "/own"}, "to": "main", "hedge": every},
+                            {"name": "off", "match": {"path": "/off"}, "to": "main", "hedge": "off"},
+                            {"name": "pool", "to": "main"}]
+        with Weir(config) as w:
+            def asked(path, count=4):
+                for _ in range(count):
+                    assert w.ask(target=path).status == 200
+                return len(a.seen(path)) + len(b.seen(path))
+            assert (asked("/own"), asked("/off"), asked("/pool")) == (8, 4, 4)
+            assert w.wait_log(path="/own")["hedged"] in ("won", "lost")
+            assert "hedged" not in w.wait_log(path="/off")
+            config["pools"]["main"]["hedge"] = every
+            config["routes"][0]["hedge"] = "30s"
+            w.write(config)
+            w.reload()
+            for o in (a, b):
+                o.forget()
+            assert (asked("/own"), asked("/off"), asked("/pool")) == (4, 4, 8)
+
+
+def test_a_route_learns_its_own_times():
+    """A route that is always slow beside one that is fast: to itself it is not late."""
+    with Origin("a") as a, Origin("b") as b:
+        for o in (a, b):
+            o.on("/fast", sleepy(0))
+            o.on("/slow", sleepy(0.02))
+        config = http_config(a, b, runtime={"workers": 1},
+                             pool={"hedge": {"after": "p50", "max_share": "100%"}})
+        config["routes"] = [{"name": "slow", "match": {"path": "/slow"}, "to": "main",
+                             "hedge": {"after": "p99", "max_share": "100%"}},
+                            {"name": "fast", "to": "main"}]
+        with Weir(config) as w, w.client() as c:
+            for path in ("/fast", "/slow"):
+                for _ in range(150):
+                    assert c.ask("GET", path).status == 200
+            time.sleep(1.1)
+            for o in (a, b):
+                o.forget()
+            for _ in range(50):
+                assert c.ask("GET", "/slow").status == 200
+            extra = len(a.seen("/slow")) + len(b.seen("/slow")) - 50
+            assert extra < 25, f"by the pool's times each of 50 would be late, {extra} were"

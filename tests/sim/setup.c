@@ -79,6 +79,18 @@ static void add_breakers(struct text *out)
         1 + (unsigned)draw(3));
 }
 
+/* The route's own word, where pools have one. */
+static void add_hedge(struct text *out)
+{
+    if (!rules.hedge_after || draw_percent(50))
+        return;
+    if (draw_percent(30))
+        text_add(out, STR(", hedge: off"));
+    else
+        text_format(out, ", hedge: {after: %ums, max_share: 100%%}",
+                    (unsigned)draw_between(1, 50));
+}
+
 static void add_routes(struct text *out)
 {
     text_add(out, STR("routes:\n"
@@ -93,6 +105,7 @@ static void add_routes(struct text *out)
                       "200, body: hello}}\n"));
     text_format(out, "  - {name: %s, to: main", draw_percent(70) ? "rest" : "all");
     add_breaker(out, ", ", "");
+    add_hedge(out);
     text_add(out, STR("}\n"));
 }
 

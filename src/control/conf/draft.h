@@ -70,6 +70,7 @@ struct draft_route {
     const struct node *name;
     const struct node *breaker; /* its name; NULL: none */
     const struct node *ladder;  /* in the same manner */
+    const struct node *hedge;   /* the key; NULL: as the pool has it */
     struct vec_of(struct use) uses;
     struct vec_of(const struct node *) listeners;
     bool has_match;

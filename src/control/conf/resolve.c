@@ -335,6 +335,17 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
     }
 }
 
+/* So that a request finds all of it in one word. */
+static enum hedge_by hedges_of(const struct route *route, bool has_own)
+{
+    if (has_own)
+        return route->hedge.is_enabled ? HEDGE_BY_ROUTE : HEDGE_NEVER;
+    for (unsigned i = 0; i < route->share_count; i++)
+        if (route->shares[i].pool->hedge.is_enabled)
+            return HEDGE_BY_POOL;
+    return HEDGE_NEVER;
+}
+
 static void build_route(struct reader *reader, const struct draft_route *draft,
                         struct route *route, const struct map *pools)
 {
@@ -354,6 +365,7 @@ static void build_route(struct reader *reader, const struct draft_route *draft,
         route->share_total += shares[i].weight;
         CHECK(shares[i].pool);
     }
+    route->hedges = hedges_of(route, draft->hedge != NULL);
 }
 
 /* What an http listener with `to` sends there: all that no route has taken. */

@@ -276,11 +276,26 @@ static void expand_pools(struct complaints *complaints, struct node *pools)
     }
 }
 
+static void expand_routes(struct complaints *complaints, struct node *routes)
+{
+    for (unsigned i = 0; i < routes->count; i++) {
+        struct node *route = routes->items[i];
+        struct pair *hedge =
+            route->kind == NODE_MAP ? node_find(route, STR("hedge")) : NULL;
+
+        if (hedge)
+            expand_hedge(&complaints->arena, hedge);
+    }
+}
+
 void shorthand_expand(struct complaints *complaints, struct node *root)
 {
-    struct pair *pools;
+    struct pair *pools, *routes;
 
     expand_top(complaints, root);
+    routes = node_find(root, STR("routes"));
+    if (routes && routes->value->kind == NODE_LIST)
+        expand_routes(complaints, routes->value);
     pools = node_find(root, STR("pools"));
     if (pools && pools->value->kind == NODE_MAP)
         expand_pools(complaints, pools->value);

@@ -1,4 +1,4 @@
-/* The rows of a pool's hedging. Its short form, p95 or a duration, is made long in
+/* The rows of hedging, a pool's and a route's. Its short form, p95 or a duration, is made long in
  * shorthand.c. */
 #include "control/conf/draft.h"
 #include "control/conf/value.h"
@@ -45,7 +45,7 @@ const struct conf_row hedge_rows[] = {
      .form = &after_form,
      .fallback = "p95",
      .doc = "Without the head of an answer for so long: p95 is the time within which 95 "
-            "of 100 answers of this pool have come lately."},
+            "of 100 answers of this pool, or this route, have come lately."},
     {.name = "max_share",
      .type = CONF_PERCENT,
      CONF_AT(struct hedging, max_share),

@@ -335,7 +335,7 @@ const struct conf_row pool_rows[] = {
      .word_offset = offsetof(struct draft_pool, spec.hedge.is_enabled),
      .fallback = "off",
      .doc = "A request that may be sent twice is given to a second server when the first "
-            "one takes long."},
+            "one takes long; a route may say otherwise."},
     {.name = "breaker",
      .type = CONF_OWN,
      CONF_AT(struct draft_pool, breaker),

@@ -344,6 +344,16 @@ const struct conf_row route_rows[] = {
      .rows = retries_rows,
      .word_offset = CONF_NO_FIELD,
      .doc = "As in defaults."},
+    {.name = "hedge",
+     .also = "p95, or a duration",
+     .type = CONF_SECTION,
+     .flags = CONF_OPTIONAL,
+     CONF_AT(struct draft_route, spec.hedge),
+     .rows = hedge_rows,
+     .word = "off",
+     .word_offset = offsetof(struct draft_route, spec.hedge.is_enabled),
+     .doc = "As in pools, for this route, with times of its own. Without it, as the pool "
+            "has it."},
     {.name = "priority",
      .type = CONF_CHOICE,
      CONF_AT(struct draft_route, spec.priority),
@@ -381,6 +391,16 @@ static bool is_target(str name)
     return false;
 }
 
+/* A setting about servers, where the target is none. */
+static void check_asks(struct reader *reader, const struct node *at, const char *name,
+                       const struct node *target)
+{
+    if (target && !str_eq(target->text, STR("to")) && !str_eq(target->text, STR("split")))
+        complain(reader->complaints, "C012", at->place,
+                 "'%s' means nothing beside '" STR_FMT "': no server is asked", name,
+                 STR_ARG(target->text));
+}
+
 /* Exactly one of to, split, redirect and respond. */
 static void check_target(struct reader *reader, const struct draft_route *route,
                          bool is_whole)
@@ -401,11 +421,10 @@ static void check_target(struct reader *reader, const struct draft_route *route,
         else
             first = key;
     }
-    if (route->breaker && first && !str_eq(first->text, STR("to")) &&
-        !str_eq(first->text, STR("split")))
-        complain(reader->complaints, "C012", route->breaker->place,
-                 "'breaker' means nothing beside '" STR_FMT "': no server is asked",
-                 STR_ARG(first->text));
+    if (route->breaker)
+        check_asks(reader, route->breaker, "breaker", first);
+    if (route->hedge)
+        check_asks(reader, route->hedge, "hedge", first);
     if (first || !is_whole)
         return;
     if (route->name)
@@ -415,6 +434,13 @@ static void check_target(struct reader *reader, const struct draft_route *route,
         complaint =
             complain(reader->complaints, "C013", item->place, "this route has no target");
     complaint_help(complaint, "write one of: to, split, redirect, respond");
+}
+
+static const struct node *key_of(const struct node *map, str name)
+{
+    const struct pair *pair = node_find(map, name);
+
+    return pair ? pair->key : NULL;
 }
 
 static void read_one(struct reader *reader, struct node *item, struct draft_route *route)
@@ -427,6 +453,7 @@ static void read_one(struct reader *reader, struct node *item, struct draft_rout
         return;
     is_whole = section_read(reader, &section, route_rows, item, route);
     route->has_match = node_find(item, STR("match")) != NULL;
+    route->hedge = key_of(item, STR("hedge"));
     check_target(reader, route, is_whole);
     if (node_find(item, STR("redirect")))
         route->spec.action = ROUTE_REDIRECT;
