@@ -322,6 +322,11 @@ static char *add_hedged(char *p, enum hedge_result result)
     return pen_text(p, "\"");
 }
 
+static char *add_degrade(char *p, enum degrade_level level)
+{
+    return ADD_PLAIN(p, "degrade", str_of(degrade_level_text(level)));
+}
+
 static char *add_json(char *p, const struct exchange *x, const struct seen *seen,
                       uint64_t now)
 {
@@ -346,6 +351,8 @@ static char *add_json(char *p, const struct exchange *x, const struct seen *seen
     p = ADD_U64(p, "conn_requests", x->session->requests);
     if (seen->server)
         p = add_reused(p, x);
+    if (unlikely(x->level != DEGRADE_FULL))
+        p = add_degrade(p, x->level);
     p = pen_text(p, "}\n");
     return p;
 }

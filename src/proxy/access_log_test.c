@@ -253,6 +253,29 @@ static void assert_value(const struct stage *s, const char *key, const char *wan
         fail_msg("%s is " STR_FMT ", wanted %s", key, STR_ARG(value), wanted);
 }
 
+/* Each level of a ladder by its name; full is not worth a word. */
+static void test_degrade(void **state)
+{
+    static const char *const words[DEGRADE_COUNT] = {
+        [DEGRADE_FULL] = "",
+        [DEGRADE_REDUCED] = "\"reduced\"",
+        [DEGRADE_CRITICAL] = "\"critical\"",
+        [DEGRADE_MAINTENANCE] = "\"maintenance\"",
+    };
+
+    (void)state;
+    for (unsigned level = 0; level < DEGRADE_COUNT; level++) {
+        struct stage s;
+
+        begin(&s);
+        s.x.level = (enum degrade_level)level;
+        access_log_exchange(&s.worker, &s.x, 1, 2);
+        assert_value(&s, "degrade", words[level]);
+        assert_value(&s, "upstream_reused", "false");
+        end(&s);
+    }
+}
+
 /* A reused link: no connect; a retry; behind a proxy that is trusted; a long time. */
 static void test_json_of_other_exchanges(void **state)
 {
@@ -468,6 +491,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_combined),
+        cmocka_unit_test(test_degrade),
         cmocka_unit_test(test_json_of_other_exchanges),
         cmocka_unit_test(test_failed),
         cmocka_unit_test(test_refused),

@@ -41,11 +41,8 @@ void shed_tell_client(struct exchange *x)
 static enum flow go_by_level(struct exchange *x)
 {
     const struct route *route = x->route;
-    const struct ladder *ladder = route->ladder;
-    const struct degrade_rule *rule;
+    const struct degrade_rule *rule = &route->ladder->rules[x->level];
 
-    x->level = atomic_load_explicit(&ladder->live->level, memory_order_relaxed);
-    rule = &ladder->rules[x->level];
     if (rule->drops >> route->priority & 1 || route->dropped_at >> x->level & 1) {
         counter_add(&x->worker->shed[route->priority], 1);
         return reply_page(x, rule->page, CAUSE_DEGRADED,
@@ -58,7 +55,10 @@ static enum flow go_by_level(struct exchange *x)
 enum flow shed_look(struct exchange *x)
 {
     const struct worker *worker = x->worker;
+    const struct ladder *ladder = x->route->ladder;
 
+    if (ladder) /* told and logged, whoever turns the request away */
+        x->level = atomic_load_explicit(&ladder->live->level, memory_order_relaxed);
     if (worker->curbs & CURB_CLOSED && needs_server(x) &&
         !is_excepted(x, worker->closure))
         return reply_page(x, worker->closure->page, CAUSE_MAINTENANCE,
@@ -70,5 +70,5 @@ enum flow shed_look(struct exchange *x)
                            "there is more to do than can be done: this request waits "
                            "its turn");
     }
-    return x->route->ladder ? go_by_level(x) : FLOW_NEXT;
+    return ladder ? go_by_level(x) : FLOW_NEXT;
 }

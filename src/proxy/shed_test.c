@@ -150,6 +150,12 @@ static void test_ladder(void **state)
     atomic_store(&live.level, DEGRADE_MAINTENANCE);
     ask_hear(GET, "<p>down</p>");
     assert_int_equal(house->worker.shed[PRIORITY_CRITICAL], 1);
+    atomic_store(&live.level, DEGRADE_REDUCED);
+    close_for("down", NULL);
+    ask_hear(GET, "<p>down</p>"); /* closed, and the ladder's level is told all the same */
+    assert_true(has_heard("Weir-Cause: maintenance\r\n"));
+    assert_true(has_heard("Weir-Degrade: reduced\r\n"));
+    house->worker.curbs = 0;
     atomic_store(&live.level, DEGRADE_FULL);
     close(exchange_once(GET, ANSWER(2, "ok"), &server));
     assert_false(has_heard("Weir-Degrade"));

@@ -78,6 +78,10 @@ def test_down_and_up(four, page):
         assert dropped.fields.get("Weir-Degrade") == "reduced"
         assert dropped.fields.get("Retry-After") == "5"
         assert w.ask(target="/free").status == 200
+        assert w.wait_log(path="/hints", status=503)["degrade"] == "reduced"
+        assert w.wait_log(path="/", degrade="reduced")["status"] == 200
+        assert "degrade" not in w.log(path="/hints", status=200)[0], "the level was full"
+        assert "degrade" not in w.wait_log(path="/free"), "it has no ladder"
         assert w.metrics().get("weir_degrade_level", ladder="shop") == 1
         assert w.metrics().get("weir_shed_requests_total", priority="low") >= 2
         assert "! degrade shop: reduced (" in good(w.cli("status"))
