@@ -12,6 +12,8 @@
  * one request at a time on a connection, heads without bodies; answers carry
  * "X-Server: N". It trusts its caller.
  */
+#include "chance.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
@@ -26,7 +28,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SERVERS_MOST = 16, IN_SIZE = 8192, BATCH = 256, JOBS_MOST = 65536 };
@@ -64,30 +65,11 @@ static unsigned server_count;
 static struct job jobs[JOBS_MOST]; /* a heap by due */
 static unsigned job_count;
 static int epoll_fd;
-static uint64_t chance;
 
 static void die(const char *what)
 {
     perror(what);
     exit(1);
-}
-
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-/* splitmix64 */
-static double draw(void)
-{
-    uint64_t z = chance += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) / (double)(1ull << 53);
 }
 
 /* ---- the heap of what is being served ---- */

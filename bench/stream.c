@@ -11,6 +11,8 @@
  * none after ten seconds. Prints one line of JSON: how many, how many failed and how, the
  * p50, p99 and the longest in microseconds, and how often each X-Server has answered.
  */
+#include "chance.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -25,7 +27,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { IN_SIZE = 4096, BATCH = 256, SERVERS_MOST = 16, CONNS_MOST = 8192 };
@@ -44,29 +45,11 @@ static struct conn conns[CONNS_MOST];
 static struct conn *idle, *unused;
 static unsigned in_use;
 static int epoll_fd, port;
-static uint64_t chance, sent, broken, refused_status, late;
+static uint64_t sent, broken, refused_status, late;
 static uint64_t by_server[SERVERS_MOST];
 static uint64_t *times; /* ns, of those that were answered */
 static size_t time_count, time_room;
 static char request[512];
-
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-/* splitmix64 */
-static double draw(void)
-{
-    uint64_t z = chance += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) / (double)(1ull << 53);
-}
 
 static void drop(struct conn *conn)
 {
