@@ -19,14 +19,15 @@ struct defaults {
     struct forwarded forwarded;
 };
 
-struct trusted {
-    const struct prefix *prefixes;
+struct networks {
+    const struct prefix *items;
     unsigned count;
 };
 
 struct draft_maintenance {
     struct maintenance spec;
     const struct node *page; /* its name; NULL: none */
+    struct networks except;
 };
 
 struct protect {
@@ -42,7 +43,7 @@ struct settings {
     struct runtime runtime;
     struct defaults defaults;
     struct resolver_settings resolvers;
-    struct trusted trusted;
+    struct networks trusted;
     struct protect protect;
     struct logs logs;
     struct metrics_settings metrics;
@@ -179,7 +180,7 @@ extern const struct conf_form breaker_name_form;
 extern const struct conf_form listeners_form, routes_form, pools_form, balance_form;
 
 /* Shared by the tables (words.c). */
-extern const struct conf_form text_form, header_name_form;
+extern const struct conf_form text_form, header_name_form, networks_form;
 
 /* When all rows of `active` are read: which kind of check that is, and what they say
  * together (C012, C040, W110). */

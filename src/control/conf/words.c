@@ -1,4 +1,5 @@
-/* Forms that several tables use: names, plain texts, names of headers. */
+/* Forms that several tables use: names, plain texts, names of headers, networks. */
+#include "control/conf/address.h"
 #include "control/conf/draft.h"
 #include "proto/chars.h"
 
@@ -67,4 +68,28 @@ const struct conf_form header_name_form = {
     .words = "the name of a header, or off",
     .schema = "{\"anyOf\": [{\"type\": \"string\"}, {\"const\": false}]}",
     .read = read_header_name,
+};
+
+static void read_networks(struct reader *reader, const struct conf_row *row,
+                          const struct pair *pair, void *object)
+{
+    struct networks *networks = CONF_FIELD(object, row, struct networks);
+    struct vec_of(struct prefix) prefixes = {0};
+    unsigned at = 0;
+    const struct node *word;
+
+    while ((word = words_next(reader, pair, &at))) {
+        struct prefix prefix;
+
+        if (address_read_prefix(reader, word, &prefix))
+            *vec_add(&prefixes, reader->arena) = prefix;
+    }
+    networks->items = prefixes.items;
+    networks->count = (unsigned)prefixes.count;
+}
+
+const struct conf_form networks_form = {
+    .words = "a list of IP addresses and networks (10.0.0.0/8)",
+    .schema = "{\"$ref\": \"#/definitions/words\"}",
+    .read = read_networks,
 };

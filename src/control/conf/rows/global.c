@@ -147,30 +147,6 @@ static const struct conf_row resolvers_rows[] = {
     {.name = NULL},
 };
 
-static void read_trusted(struct reader *reader, const struct conf_row *row,
-                         const struct pair *pair, void *object)
-{
-    struct trusted *trusted = CONF_FIELD(object, row, struct trusted);
-    struct vec_of(struct prefix) prefixes = {0};
-    unsigned at = 0;
-    const struct node *word;
-
-    while ((word = words_next(reader, pair, &at))) {
-        struct prefix prefix;
-
-        if (address_read_prefix(reader, word, &prefix))
-            *vec_add(&prefixes, reader->arena) = prefix;
-    }
-    trusted->prefixes = prefixes.items;
-    trusted->count = (unsigned)prefixes.count;
-}
-
-static const struct conf_form trusted_form = {
-    .words = "a list of IP addresses and networks (10.0.0.0/8)",
-    .schema = "{\"$ref\": \"#/definitions/words\"}",
-    .read = read_trusted,
-};
-
 static const struct conf_row slow_client_rows[] = {
     {.name = "min_rate",
      .type = CONF_RATE,
@@ -252,7 +228,7 @@ const struct conf_row top_rows[] = {
     {.name = "trusted_proxies",
      .type = CONF_OWN,
      CONF_AT(struct settings, trusted),
-     .form = &trusted_form,
+     .form = &networks_form,
      .fallback = "[]",
      .doc = "Whose X-Forwarded headers are believed; nobody's by default."},
     {.name = "listeners",

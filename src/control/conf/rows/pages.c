@@ -2,7 +2,6 @@
  * The rows of own pages and of maintenance. Files are read when the whole configuration is
  * known (conf/pages.c).
  */
-#include "control/conf/address.h"
 #include "control/conf/draft.h"
 
 /* ---- one page ---- */
@@ -179,30 +178,6 @@ const struct conf_form page_name_form = {
     .read = read_page_name,
 };
 
-static void read_except(struct reader *reader, const struct conf_row *row,
-                        const struct pair *pair, void *object)
-{
-    struct maintenance *maintenance = CONF_FIELD(object, row, struct maintenance);
-    struct vec_of(struct prefix) prefixes = {0};
-    unsigned at = 0;
-    const struct node *word;
-
-    while ((word = words_next(reader, pair, &at))) {
-        struct prefix prefix;
-
-        if (address_read_prefix(reader, word, &prefix))
-            *vec_add(&prefixes, reader->arena) = prefix;
-    }
-    maintenance->except = prefixes.items;
-    maintenance->except_count = (unsigned)prefixes.count;
-}
-
-static const struct conf_form except_form = {
-    .words = "a list of IP addresses and networks (10.0.0.0/8)",
-    .schema = "{\"$ref\": \"#/definitions/words\"}",
-    .read = read_except,
-};
-
 const struct conf_row maintenance_rows[] = {
     {.name = "enabled",
      .type = CONF_FLAG,
@@ -216,8 +191,8 @@ const struct conf_row maintenance_rows[] = {
      .doc = "One of 'pages'; without it, the built-in text."},
     {.name = "except_ip",
      .type = CONF_OWN,
-     CONF_AT(struct draft_maintenance, spec),
-     .form = &except_form,
+     CONF_AT(struct draft_maintenance, except),
+     .form = &networks_form,
      .fallback = "[]",
      .doc = "Clients who are served as ever: addresses after trusted_proxies."},
     {.name = NULL},
