@@ -270,6 +270,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
         .weight = record_weight(record),
         .is_draining = is_draining,
         .max_in_flight = least_cap(entry->max_connections, wish.max_connections),
+        .is_drained = order && order->is_draining && record->drain.is_over,
         .tier = entry->tier,
         .is_backup = entry->is_backup,
         .is_remote = locality->is_on && !str_eq(entry->zone, locality->zone),

@@ -19,7 +19,8 @@
 struct drain {
     uint64_t since;   /* monotonic ns; 0: not seen to leave yet */
     uint32_t timeout; /* ms, as the last snapshot that knew it had it */
-    bool is_over;
+    bool is_over;     /* its members' set must say so before they are cut */
+    bool is_cut;      /* once; and whenever something is in flight again */
 };
 
 /* Why a circuit breaker is as it is (control/circuits.c), or why a server rests. */

@@ -1,9 +1,11 @@
 /*
  * A record that has lost its place in the configuration, or that was ordered to drain, is
- * noticed here and its time begins; the timeout is the one of the last snapshot that knew it. Looking once a second
- * is exact enough for timeouts of minutes and needs no timer per server. What was begun
- * under an older snapshot may still come to a server after it was cut, so it is cut again
- * as long as anything is in flight there.
+ * noticed here and its time begins; the timeout is the one of the last snapshot that knew
+ * it. Looking once a second is exact enough for timeouts of minutes and needs no timer per
+ * server. When the time is over the workers are told first that the server takes nobody
+ * any more, its own clients included, and then cut what runs. What was begun under an older
+ * snapshot may still come to a server after it was cut, so it is cut again as long as
+ * anything is in flight there.
  */
 #include "control/drain.h"
 
@@ -17,14 +19,14 @@ static void cut_server(struct steward *steward, struct server_record *record)
     unsigned running =
         atomic_load_explicit(&record->live.in_flight, memory_order_relaxed);
 
-    if (running && !drain->is_over)
+    if (running && !drain->is_cut)
         EVENT(&steward->events, LOG_WARN,
               "drain.timeout is over, what still runs on the leaving server is cut",
               {"pool", record->live.pool_name}, {"server", record->live.name},
               {"address", record->live.addr_text});
-    if (running || !drain->is_over)
+    if (running || !drain->is_cut)
         publish_server_cut(steward, record);
-    drain->is_over = true;
+    drain->is_cut = true;
 }
 
 static bool is_ordered_to_drain(const struct server_record *record)
@@ -34,10 +36,11 @@ static bool is_ordered_to_drain(const struct server_record *record)
     return order && order->is_draining;
 }
 
-static void look_at_server(struct steward *steward, struct server_record *record,
-                           uint64_t now)
+/* True: its time is over since just now, and the set it is in does not know. */
+static bool look_at_server(struct server_record *record, uint64_t now)
 {
     struct drain *drain = &record->drain;
+    bool was_over = drain->is_over;
 
     if (record->pool->pool)
         drain->timeout = record->pool->pool->drain_timeout;
@@ -46,7 +49,25 @@ static void look_at_server(struct steward *steward, struct server_record *record
     else if (!drain->since)
         drain->since = now;
     else if (now - drain->since >= (uint64_t)drain->timeout * 1000000)
-        cut_server(steward, record);
+        drain->is_over = true;
+    return drain->is_over && !was_over && record->entry;
+}
+
+static void look_at_pool(struct steward *steward, struct pool_record *pool, uint64_t now)
+{
+    bool has_ended = false;
+
+    list_each(at, &pool->servers) {
+        has_ended |= look_at_server(list_entry(at, struct server_record, node), now);
+    }
+    if (has_ended && pool->pool)
+        reload_members(steward, pool);
+    list_each(at, &pool->servers) {
+        struct server_record *record = list_entry(at, struct server_record, node);
+
+        if (record->drain.is_over)
+            cut_server(steward, record);
+    }
 }
 
 /* ---- listeners ---- */
@@ -82,11 +103,11 @@ static void cut_listener(struct steward *steward, struct listener_record *record
 
     if (!atomic_load_explicit(&record->live.connections, memory_order_relaxed))
         return;
-    if (!drain->is_over)
+    if (!drain->is_cut)
         EVENT(&steward->events, LOG_WARN,
               "drain.timeout is over, what still came by the removed listener is cut",
               {"listener", record->live.name});
-    drain->is_over = true;
+    drain->is_over = drain->is_cut = true;
     publish_listener_cut(steward, record);
 }
 
@@ -111,11 +132,7 @@ void drain_look(struct steward *steward)
         return;
     note_current_listeners(steward->current);
     list_each(node, &steward->registry.pools) {
-        struct pool_record *pool = list_entry(node, struct pool_record, node);
-
-        list_each(at, &pool->servers) {
-            look_at_server(steward, list_entry(at, struct server_record, node), now);
-        }
+        look_at_pool(steward, list_entry(node, struct pool_record, node), now);
     }
     list_each(node, &steward->registry.listeners) {
         look_at_listener(steward, list_entry(node, struct listener_record, node), now);

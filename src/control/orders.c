@@ -125,6 +125,7 @@ static void end_drain(struct steward *steward, struct pool_record *pool, str ser
         if (!record->entry || !str_eq(record->live.name, server))
             continue;
         record->is_cold = true;
+        record->drain = (struct drain){.timeout = record->drain.timeout};
         warming_look(steward, record);
     }
 }

@@ -21,7 +21,8 @@ struct server {
     unsigned weight;        /* 0: gets nothing */
     unsigned max_in_flight; /* 0: no cap */
     unsigned tier;          /* from 1 */
-    bool is_draining;       /* in use by what runs on it, for nothing new */
+    bool is_draining;       /* for what runs on it and for its own clients, nothing new */
+    bool is_drained;        /* its drain is over: nor for its own clients */
     bool is_backup, is_remote;
     struct server_live *live;
 };
@@ -166,10 +167,11 @@ static inline bool ask_allows(const struct ask *ask, const struct server *server
 }
 
 /* The same for a client that it knows: one that is draining or has weight 0 still serves
- * its own. */
+ * its own, until the drain is over. */
 static inline bool ask_allows_known(const struct ask *ask, const struct server *server)
 {
-    return ask_counts_known(ask, server) && ask_has_place(ask, server);
+    return !server->is_drained && ask_counts_known(ask, server) &&
+           ask_has_place(ask, server);
 }
 
 /*

@@ -28,6 +28,7 @@ static struct server server_from(struct arena *arena, const struct member *membe
         .max_in_flight = member->max_in_flight,
         .tier = member->tier,
         .is_draining = member->is_draining,
+        .is_drained = member->is_drained,
         .is_backup = member->is_backup,
         .is_remote = member->is_remote,
         .live = member->live,

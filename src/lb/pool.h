@@ -36,7 +36,7 @@ struct member {
     struct addr addr;
     unsigned weight, max_in_flight;
     unsigned tier; /* from 1 */
-    bool is_backup, is_draining;
+    bool is_backup, is_draining, is_drained;
     bool is_remote;           /* not in our zone, where that counts */
     struct server_live *live; /* the set does not take a hold; its maker does */
 };

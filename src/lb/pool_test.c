@@ -273,6 +273,37 @@ static void test_wishes(void **state)
     }
 }
 
+/* The only server of the first tier drains: its own clients do not spill over to the
+ * second one before the drain is over. */
+static void test_wishes_and_drains(void **state)
+{
+    for (const struct balancer *const *row = balancers; *row; row++) {
+        for (unsigned is_over = 0; is_over < 2; is_over++) {
+            struct crew *crew = crew_new(NULL, 3);
+
+            crew->pool.sticky = &(struct sticky){.by = STICKY_COOKIE};
+            crew->pool.tiers = (struct tiering){1400, 50, PANIC_OPEN};
+            crew->members[1].tier = crew->members[2].tier = 2;
+            crew->members[0].tier = 1;
+            crew->members[0].is_draining = true;
+            crew->members[0].is_drained = is_over;
+            for (unsigned i = 0; i < 3; i++)
+                crew->live[i].id = 100 + i;
+            crew_start(crew, (*row)->name, 1);
+            (void)tiers_weigh(&crew->set->tiers);
+            assert_int_not_equal(crew_pick(crew), 0);
+            crew->ask.wish = endpoint_set_find(crew->set, 100);
+            assert_non_null(crew->ask.wish);
+            assert_int_equal(crew_pick(crew) == 0, !is_over);
+            crew_set_health(crew, 1, HEALTH_DOWN);
+            crew_set_health(crew, 2, HEALTH_DOWN);
+            (void)tiers_weigh(&crew->set->tiers);
+            assert_int_equal(crew_pick(crew) == 0, !is_over);
+            crew_free(crew);
+        }
+    }
+}
+
 /* By the key alone, whatever the balancer is: the same key, the same server; of one that
  * goes only its own keys move. */
 static void test_by_rendezvous(void **state)
@@ -317,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_all_ramps_are_low),
         cmocka_unit_test(test_find_by_id),
         cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_wishes_and_drains),
         cmocka_unit_test(test_by_rendezvous),
     };
 
