@@ -10,6 +10,7 @@
 #include "proxy/learn.h"
 #include "proxy/outcome.h"
 #include "proxy/reply.h"
+#include "proxy/stick.h"
 
 static void send_proxy_header(struct exchange *x, struct link *link)
 {
@@ -30,7 +31,7 @@ enum err attempt_connect(struct exchange *x, struct attempt *attempt, enum due d
     bool is_proxied = x->pool->proxy_protocol != PROXY_PROTOCOL_OFF;
     enum err e;
 
-    if (!attempt->link && !is_proxied &&
+    if (!attempt->link && !is_proxied && !attempt->is_at_home &&
         (attempt->link = link_reuse(x->worker, server, x))) {
         attempt->is_reused = true;
         attempt->connected = attempt->began;
@@ -185,11 +186,24 @@ static uint32_t time_left(const struct exchange *x)
     return gone < most ? (uint32_t)(most - gone) : 0;
 }
 
+/*
+ * A kept link that breaks says nothing against its server, which may have closed it in the
+ * moment in which it was used. Whose sessions are there is asked once more, if that leaves
+ * a try for another one.
+ */
+static bool may_go_home(const struct exchange *x, const struct retry_case *what)
+{
+    return x->stick && x->stick->server == x->attempt.server->id && what->is_link_kept &&
+           what->cause == RETRY_CAUSE_RESET && !what->is_response_begun &&
+           what->tries < x->route->retries.count;
+}
+
 /* Ends the attempt if another one is allowed, and takes its budget; else leaves it. */
 static bool may_retry(struct exchange *x, struct retry_case what)
 {
     struct pool_live *pool = x->pool->live, *budget = NULL;
     enum retry_verdict verdict;
+    bool goes_home;
     uint32_t pause;
 
     what.method = x->request.method;
@@ -210,9 +224,13 @@ static bool may_retry(struct exchange *x, struct retry_case what)
             return false;
         budget = pool;
     }
+    goes_home = may_go_home(x, &what);
     attempt_end(x, false);
+    if (goes_home)
+        x->tried[(x->tries - 1) % TRIED_MOST] = NULL;
     x->response.status = 0;
     x->attempt.retry_of = budget;
+    x->attempt.is_at_home = goes_home;
     counter_add(&pool->shards[x->worker->index].retries, 1);
     if (x->upload.passed && h1_end_rewind(&x->session->front, x->upload.passed))
         exchange_expect_upload(x); /* the next server gets it from its first byte */

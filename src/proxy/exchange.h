@@ -66,6 +66,7 @@ struct attempt {
     unsigned in_flight;    /* at the server when it began, itself included */
     breaker_permit permit; /* of the server's breaker; 0: none, or judged already */
     bool is_reused;        /* the link was idle before */
+    bool is_at_home;       /* the same server again, on a link that is new */
     bool is_head_sent;     /* the request was handed to the link */
     uint64_t sent_before;  /* bytes that had left on the link before it */
 };

@@ -27,8 +27,7 @@ static void ask_by_key(const struct exchange *x, struct ask *ask)
         atomic_load_explicit(&x->pool->live->in_flight, memory_order_relaxed);
 }
 
-struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
-                                 bool tried_too)
+static struct ask begin_ask(struct exchange *x, bool tried_too)
 {
     const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
     struct ask ask = {.rand = &x->worker->engine.rand,
@@ -42,6 +41,14 @@ struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
         ask_by_key(x, &ask);
     if (x->pool->sticky)
         stick_wish(x, &ask);
+    return ask;
+}
+
+struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
+                                 bool tried_too)
+{
+    struct ask ask = begin_ask(x, tried_too);
+
     return choose_server(x->worker, x->pool, &ask, &attempt->permit, &attempt->retry_of);
 }
 
@@ -98,6 +105,21 @@ static struct server_live *pick_any(struct exchange *x)
     return server;
 }
 
+/* Out of its turn, where that keeps nobody waiting: see stick_is_apart. */
+static struct server_live *pick_apart(struct exchange *x, bool tried_too)
+{
+    struct ask ask = {0};
+
+    if (!x->pool->sticky || x->wait.state != WAIT_NOT)
+        return NULL;
+    ask = begin_ask(x, tried_too);
+    if (!stick_is_apart(&ask))
+        return NULL;
+    ask.is_wish_all = true;
+    return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
+                         &x->attempt.retry_of);
+}
+
 /* Where the pool has a queue. A retry rather waits for another server than try the one
  * that has failed. Without a server: *flow says what now. */
 static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
@@ -105,7 +127,7 @@ static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
     bool tried_too = !exchange_has_other_server(x);
     bool may_pick = exchange_may_pick(x);
     struct server_live *server =
-        may_pick ? attempt_pick(x, &x->attempt, tried_too) : NULL;
+        may_pick ? attempt_pick(x, &x->attempt, tried_too) : pick_apart(x, tried_too);
 
     if (server) {
         exchange_has_place(x);

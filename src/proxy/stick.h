@@ -40,6 +40,15 @@ const char *stick_text(enum stick_says says);
 /* For a pool that is sticky: makes x->stick and puts its wish into the ask. */
 void stick_wish(struct exchange *x, struct ask *ask);
 
+/*
+ * Does the client belong to a server that takes nobody else: one that is draining or has
+ * weight 0? Those who wait for a place in the pool do not wait for one of its.
+ */
+static inline bool stick_is_apart(const struct ask *ask)
+{
+    return ask->wish && !server_weight(ask->wish, true);
+}
+
 /* There is x->stick, and an answer of a server whose head can take one more field. */
 void stick_answer(struct exchange *x);
 

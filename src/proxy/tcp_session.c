@@ -153,7 +153,8 @@ static struct ask ask_of(const struct tcp_session *session)
     return ask;
 }
 
-static struct server_live *pick(struct tcp_session *session)
+/* Not in its turn: only where that keeps nobody waiting, see stick_is_apart. */
+static struct server_live *pick(struct tcp_session *session, bool in_turn)
 {
     struct worker *worker = session->guest.worker;
     const struct pool *pool = session->listener->to;
@@ -164,6 +165,9 @@ static struct server_live *pick(struct tcp_session *session)
         ask_by_key(session, &ask);
     if (pool->sticky)
         wish_same_server(session, &ask);
+    if (!in_turn && !stick_is_apart(&ask))
+        return NULL;
+    ask.is_wish_all |= !in_turn;
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
     session->learn = pool->balancer->learn;
     if (server)
@@ -346,7 +350,9 @@ static void try_server(struct tcp_session *session)
     if (session->wait.state == WAIT_NOT)
         counter_add(&pool->live->shards[worker->index].requests, 1);
     if (!pool->queue.is_on || waiting_may_try(&session->wait, pool))
-        session->target = pick(session);
+        session->target = pick(session, true);
+    else if (session->wait.state == WAIT_NOT)
+        session->target = pick(session, false);
     if (!session->target && pool->queue.is_on) {
         wait_for_place(session);
         return;
