@@ -8,6 +8,23 @@
 
 enum { VALUE_ROOM = 4096 };
 
+/* 10.0.0.1 of 10.0.0.1:80, ::1 of [::1]:80; nothing of a path. */
+static str ip_of(const struct server_live *server)
+{
+    str text = server->addr_text;
+
+    switch (server->addr.family) {
+    case ADDR_IP4:
+        return str_upto(text, (size_t)str_find_char(text, ':'));
+    case ADDR_IP6:
+        return str_from(str_upto(text, (size_t)str_find_char(text, ']')), 1);
+    case ADDR_NONE:
+    case ADDR_UNIX:
+        break;
+    }
+    return STR_NONE;
+}
+
 struct template_facts exchange_facts(const struct exchange *x)
 {
     struct template_facts facts = {
@@ -22,8 +39,10 @@ struct template_facts exchange_facts(const struct exchange *x)
         .request_id = x->request_id,
     };
 
-    if (x->attempt.server)
+    if (x->attempt.server) {
         facts.server = x->attempt.server->name;
+        facts.server_ip = ip_of(x->attempt.server);
+    }
     return facts;
 }
 

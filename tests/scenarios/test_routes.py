@@ -5,7 +5,7 @@ import collections
 import pytest
 
 import stage
-from stage import Weir, http_config
+from stage import Origin, Weir, http_config
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +203,16 @@ def test_headers(doing, origins):
     assert seen["X-Gone"] is None and seen["X-Other"] == "kept"
     assert answer["Cache-Control"] == "no-store" and answer["X-Also"] == "1"
     assert answer["X-Origin"] is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_response_can_name_its_server(host):
+    edits = {"response": {"set": {"X-Served": "{server} {server.ip} {pool}"}}}
+    with Origin("a", host=host) as a:
+        config = http_config(pool={"servers": [{"name": "first", "address": a.address}]})
+        config["routes"][0]["headers"] = edits
+        with Weir(config) as w:
+            assert w.ask()["X-Served"] == f"first {host} main"
 
 
 def test_sizes_of_a_route(doing):
