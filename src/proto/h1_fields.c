@@ -160,8 +160,8 @@ static void drop_named(struct head *head)
     }
 }
 
-/* What the Connection fields make of the connection and the fields. */
-static void connection_apply(struct head *head, const struct claims *claims)
+/* What Connection fields make of the connection and the fields. */
+static NEVER_INLINE void options_apply(struct head *head, const struct claims *claims)
 {
     bool is_10 = head->flags & HEAD_HTTP10;
     bool keeps = is_10 ? (claims->options & OPTION_KEEP_ALIVE) != 0 : true;
@@ -175,6 +175,15 @@ static void connection_apply(struct head *head, const struct claims *claims)
         head->flags |= HEAD_TE_TRAILERS;
     if (claims->options & OPTION_NAMED)
         drop_named(head);
+}
+
+/* The same for all heads; in HTTP/1.1 silence means that the connection is kept. */
+static void connection_apply(struct head *head, const struct claims *claims)
+{
+    if (likely(!claims->options && !(head->flags & HEAD_HTTP10)))
+        head->flags |= HEAD_KEEP_ALIVE;
+    else
+        options_apply(head, claims);
 }
 
 /* Framing as the fields claim it (RFC 9112 6.3); `unnamed` where they are silent. */

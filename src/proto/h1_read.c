@@ -212,46 +212,48 @@ static const char *value_fault(struct scan *scan, const char *stop)
     return fail(scan, 400, "a control character in a field");
 }
 
-static ALWAYS_INLINE bool is_line_end(const char *p, const char *end)
+/* `last`: the last byte there is, where no line end can begin. */
+static ALWAYS_INLINE bool is_line_end(const char *p, const char *last)
 {
-    return likely(end - p >= 2) && memcmp(p, "\r\n", 2) == 0;
+    return likely(p < last) && memcmp(p, "\r\n", 2) == 0;
+}
+
+/* Neither SP nor HTAB; of bytes that may stand in a value these are the lowest. */
+static ALWAYS_INLINE bool is_seen(char c)
+{
+    return (unsigned char)c > ' ';
 }
 
 /* The value of a field, from behind the colon; it ends before `stop`. */
 static ALWAYS_INLINE str trim(const char *p, const char *stop)
 {
-    if (likely(*p == ' '))
-        p++;
-    while (unlikely(*p == ' ' || *p == '\t'))
-        p++;
-    if (unlikely(p >= stop))
-        return (str){stop, 0};
-    while (unlikely(stop[-1] == ' ' || stop[-1] == '\t'))
-        stop--;
-    return str_slice(p, stop);
+    if (likely(stop - p >= 2 && *p == ' ' && is_seen(p[1]) && is_seen(stop[-1])))
+        return str_slice(p + 1, stop);
+    return str_trim(str_slice(p, stop));
 }
 
 /* The field lines up to and with the empty line. */
 static const char *read_fields(struct scan *scan, const char *p)
 {
     const char *end = scan->end, *low = scan->low;
+    const char *last = end - 1; /* a start line stands before it */
     struct field *field = scan->next;
-    struct field *last = scan->head->fields + scan->fields_most;
+    struct field *fields_end = scan->head->fields + scan->fields_most;
     uint64_t known = scan->known;
 
     scan->is_start = false;
-    for (; !is_line_end(p, end); field++) {
+    for (; !is_line_end(p, last); field++) {
         const char *colon, *stop;
 
         scan->line = p;
         scan->next = field;
-        if (unlikely(field == last))
+        if (unlikely(field == fields_end))
             return fail(scan, 431, "too many fields");
         colon = scan_token(p, end, low);
         if (unlikely(colon == end || *colon != ':' || colon == p))
             return name_fault(scan, p, colon);
         stop = scan_value(colon + 1, end, low);
-        if (unlikely(!is_line_end(stop, end)))
+        if (unlikely(!is_line_end(stop, last)))
             return value_fault(scan, stop);
         field->name = str_slice(p, colon);
         field->value = trim(colon + 1, stop);
