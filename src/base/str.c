@@ -75,17 +75,23 @@ bool str_next(str *rest, char separator, str *piece)
 
 bool str_to_u64(str s, uint64_t *out)
 {
+    const char *last;
     uint64_t value = 0;
+    unsigned digit;
 
     if (s.n == 0 || s.n > 20)
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
-
-        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, digit, &value))
+    last = s.p + s.n - 1;
+    for (const char *p = s.p; p < last; p++) { /* 19 digits at most: no overflow */
+        digit = (unsigned)(unsigned char)*p - '0';
+        if (digit > 9)
             return false;
+        value = value * 10 + digit;
     }
+    digit = (unsigned)(unsigned char)*last - '0';
+    if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, digit, &value))
+        return false;
     *out = value;
     return true;
 }

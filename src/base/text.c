@@ -4,16 +4,38 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char text_pairs[200] =
+    "00010203040506070809101112131415161718192021222324252627282930"
+    "31323334353637383940414243444546474849505152535455565758596061"
+    "62636465666768697071727374757677787980818283848586878889909192"
+    "93949596979899";
+
+static unsigned digits_of(uint64_t value)
+{
+    unsigned count = 1;
+
+    for (; value >= 100; value /= 100)
+        count += 2;
+    return count + (value >= 10);
+}
+
 void text_u64(struct text *text, uint64_t value)
 {
-    char digits[20];
-    unsigned at = sizeof digits;
+    unsigned count = digits_of(value);
+    char *p;
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    text_add(text, (str){digits + at, sizeof digits - at});
+    if (unlikely(count > text->room - text->n)) {
+        text->overflow = true;
+        return;
+    }
+    text->n += count;
+    p = text->p + text->n; /* from the last digit to the first */
+    for (; value >= 100; value /= 100)
+        memcpy(p -= 2, text_pairs + value % 100 * 2, 2);
+    if (value >= 10)
+        memcpy(p - 2, text_pairs + value * 2, 2);
+    else
+        p[-1] = (char)('0' + value);
 }
 
 void text_hex(struct text *text, uint64_t value, unsigned width)

@@ -47,6 +47,8 @@ static inline void text_char(struct text *text, char c)
     text->p[text->n++] = c;
 }
 
+extern const char text_pairs[200]; /* "00" to "99" */
+
 /* Decimal digits. */
 void text_u64(struct text *text, uint64_t value);
 

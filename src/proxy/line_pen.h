@@ -7,7 +7,7 @@
 #ifndef PROXY_LINE_PEN_H
 #define PROXY_LINE_PEN_H
 
-#include "base/str.h"
+#include "base/text.h"
 
 enum {
     PEN_ESCAPED = 6, /* bytes that one byte may become: \u001f */
@@ -60,8 +60,6 @@ char *pen_quoted(char *p, str s);
 /* The same without the quotes. */
 char *pen_escaped(char *p, str s);
 
-extern const char pen_pairs[200]; /* "00" to "99" */
-
 static ALWAYS_INLINE char *pen_char(char *p, char c)
 {
     *p = c;
@@ -70,7 +68,7 @@ static ALWAYS_INLINE char *pen_char(char *p, char c)
 
 static ALWAYS_INLINE char *pen_two(char *p, size_t n)
 {
-    memcpy(p, pen_pairs + n * 2, 2);
+    memcpy(p, text_pairs + n * 2, 2);
     return p + 2;
 }
 
