@@ -1,6 +1,6 @@
 /*
- * Writes heads. A field that stands in its source as "Name: value" already is copied in
- * one piece; that is a matter of speed only, the bytes are the same.
+ * Writes heads. Fields that stand in their source as they are to be written, one behind the
+ * other, are copied in one piece; that is a matter of speed only, the bytes are the same.
  */
 #include "proto/h1_write.h"
 
@@ -14,42 +14,76 @@ static inline void put(char **p, str s)
     *p += s.n;
 }
 
-static inline size_t field_size(const struct field *field)
+/* Does it stand in its source as "name: value"? */
+static inline bool is_whole(const struct field *field)
 {
-    return field->name.n + 2 + field->value.n + 2;
+    const char *colon = field->name.p + field->name.n;
+
+    return field->value.p == colon + 2 && memcmp(colon, ": ", 2) == 0;
 }
 
-/* "name: value\r\n" */
-static inline void put_field(char **p, const struct field *field)
+/* Does it stand behind that run of fields, with a line end between? */
+static inline bool follows(const struct field *field, str run)
 {
-    str name = field->name, value = field->value;
+    const char *end = run.p + run.n;
 
-    if (value.p == name.p + name.n + 2 && memcmp(name.p + name.n, ": ", 2) == 0) {
-        put(p, str_slice(name.p, value.p + value.n));
-    } else {
-        put(p, name);
-        put(p, STR(": "));
-        if (value.n)
-            put(p, value);
+    return run.n && field->name.p == end + 2 && memcmp(end, "\r\n", 2) == 0;
+}
+
+static inline void write_run(struct text *out, str run)
+{
+    char *p = out->p + out->n;
+
+    if (!run.n)
+        return;
+    if (unlikely(run.n + line_end.n > out->room - out->n)) {
+        out->overflow = true;
+        return;
     }
-    put(p, line_end);
+    out->n += run.n + line_end.n;
+    put(&p, run);
+    put(&p, line_end);
+}
+
+static inline void write_parts(struct text *out, const struct field *field)
+{
+    size_t n = field->name.n + 2 + field->value.n + line_end.n;
+    char *p = out->p + out->n;
+
+    if (unlikely(n > out->room - out->n)) {
+        out->overflow = true;
+        return;
+    }
+    out->n += n;
+    put(&p, field->name);
+    put(&p, STR(": "));
+    if (field->value.n)
+        put(&p, field->value);
+    put(&p, line_end);
 }
 
 /* Fields that are dropped or whose bit is in `not_written` (NAME_BIT) are passed over. */
 static void write_fields(struct text *out, const struct field *fields, unsigned count,
                          uint64_t not_written)
 {
-    char *p = out->p + out->n, *end = out->p + out->room;
+    str run = STR_NONE; /* whole fields that are still to be written */
 
     for (const struct field *field = fields; field < fields + count; field++) {
         if (field->dropped || not_written >> field->known & 1)
             continue;
-        if (likely(field_size(field) <= (size_t)(end - p)))
-            put_field(&p, field);
-        else
-            out->overflow = true;
+        if (!is_whole(field)) {
+            write_run(out, run);
+            run = STR_NONE;
+            write_parts(out, field);
+            continue;
+        }
+        if (!follows(field, run)) {
+            write_run(out, run);
+            run.p = field->name.p;
+        }
+        run.n = (size_t)(field->value.p + field->value.n - run.p);
     }
-    out->n = (size_t)(p - out->p);
+    write_run(out, run);
 }
 
 static void write_length(struct text *out, uint64_t length)

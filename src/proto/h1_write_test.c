@@ -49,6 +49,11 @@ static void test_request(void **state)
          "POST /t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", H1_KEEP},
         {"POST /a HTTP/1.1\r\nHost: a\r\n\r\n",
          "POST /t HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", H1_KEEP},
+        {"GET /a HTTP/1.1\r\nX-A: 1\r\nX-B: 2\r\nHost: a\r\nKeep-Alive: 3\r\nX-C: 4\r\n"
+         "X-D:5\r\nX-E: 6\r\nX-F: \r\nX-G: 7\t\r\nX-H: 8\r\n\r\n",
+         "GET /t HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-B: 2\r\nX-C: 4\r\n"
+         "X-D: 5\r\nX-E: 6\r\nX-F: \r\nX-G: 7\r\nX-H: 8\r\n\r\n",
+         H1_KEEP},
         {"DELETE /a HTTP/1.0\r\n\r\n", "DELETE /t HTTP/1.1\r\n\r\n", H1_KEEP},
         {"GET /a HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: te\r\n\r\n",
          "GET /t HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n", H1_KEEP},
