@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "lb/health_check.h"
+#include "proto/head.h"
 
 #include <stdatomic.h>
 
@@ -69,6 +70,7 @@ struct forwarded {
     bool x_forwarded;
     bool forwarded; /* RFC 7239 */
     str request_id; /* the header's name; empty: off */
+    enum field_name request_id_known;
 };
 
 /* When a server or a route is left alone for a while. */

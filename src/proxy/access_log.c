@@ -201,25 +201,22 @@ static size_t fit(struct seen *seen)
     return room_for(length_of(seen));
 }
 
-static str peer_text(const struct exchange *x)
-{
-    return (str){x->session->peer_text, x->session->peer_text_n};
-}
-
 /* The peer's address: an IPv4 one is done with the first move. */
 static ALWAYS_INLINE char *add_peer(char *p, const struct session *session)
 {
-    memcpy(p, session->peer_text, 16);
-    if (unlikely(session->peer_text_n > 16))
-        memcpy(p + 16, session->peer_text + 16, PEER_TEXT_MOST - 16);
-    return p + session->peer_text_n;
+    str text = session_peer_text(session);
+
+    memcpy(p, text.p, 16);
+    if (unlikely(text.n > 16))
+        memcpy(p + 16, text.p + 16, PEER_TEXT_MOST - 16);
+    return p + text.n;
 }
 
 static char *add_client(char *p, const struct exchange *x)
 {
     const struct session *session = x->session;
 
-    if (likely(!x->client_text.n || x->client_text.p == session->peer_text)) {
+    if (likely(!x->client_text.n || x->client_text.p == session_peer_text(session).p)) {
         if (!session->peer_text_n) /* a unix socket */
             return p;
         p = add_peer(pen_text(p, ",\"client_ip\":\""), session);
@@ -228,7 +225,7 @@ static char *add_client(char *p, const struct exchange *x)
     p = ADD_FOREIGN(p, "client_ip", x->client_text);
     if (x->client.port)
         p = ADD_U64(p, "client_port", x->client.port);
-    return ADD_FOREIGN(p, "peer_ip", peer_text(x));
+    return ADD_FOREIGN(p, "peer_ip", session_peer_text(session));
 }
 
 static char *add_names(char *p, const struct exchange *x, const struct seen *seen)
@@ -398,7 +395,8 @@ static char *add_combined_front(char *p, const struct access_log *log, str clien
 static char *add_combined(char *p, const struct access_log *log, const struct exchange *x,
                           const struct seen *seen)
 {
-    p = add_combined_front(p, log, x->client_text.n ? x->client_text : peer_text(x));
+    p = add_combined_front(
+        p, log, x->client_text.n ? x->client_text : session_peer_text(x->session));
     p = add_request_line(p, x, seen);
     if (x->flags & EXCHANGE_HEAD_SENT)
         p = pen_u64(p, x->response.status);

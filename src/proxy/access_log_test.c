@@ -83,7 +83,7 @@ static void begin(struct stage *s)
     s->door.listener = &s->listener;
     s->door.live = &s->listener_live;
     s->session.guest.door = &s->door;
-    memcpy(s->session.peer_text, peer, sizeof peer);
+    memcpy(s->session.told + PEER_TEXT_AT, peer, sizeof peer);
     s->session.peer_text_n = sizeof peer - 1;
     s->session.peer_port = 4711;
     s->session.requests = 3;
@@ -117,7 +117,7 @@ static void begin(struct stage *s)
     x->facts = (struct request_facts){
         .head = &x->request, .host = STR("shop.example"), .path = STR("/c")};
     x->request_id = STR("00112233445566778899aabbccddeeff");
-    x->client_text = (str){s->session.peer_text, s->session.peer_text_n};
+    x->client_text = session_peer_text(&s->session);
     x->response.status = 200;
     x->flags = EXCHANGE_HEAD_SENT;
     x->began = 4700 * (uint64_t)MS;

@@ -292,7 +292,7 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *why)
         (struct head){.fields = x->request.fields, .method = method_of_refused(x)};
     session_peer(x->session, &x->peer);
     x->client = x->peer;
-    x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
+    x->client_text = session_peer_text(x->session);
     go_on(x, reply_error(x, status, cause, why));
 }
 

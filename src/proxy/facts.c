@@ -142,7 +142,7 @@ void exchange_learn_client(struct exchange *x)
 
     session_peer(x->session, &x->peer);
     session_peer(x->session, &x->client);
-    x->client_text = (str){x->session->peer_text, x->session->peer_text_n};
+    x->client_text = session_peer_text(x->session);
     if (x->snapshot->trusted_proxy_count == 0 || !is_trusted(x, &x->peer))
         return;
     x->flags |= EXCHANGE_TRUSTED;
@@ -164,9 +164,11 @@ static str joined(struct exchange *x, str before, str after)
     return arena_printf(&x->arena, STR_FMT ", " STR_FMT, STR_ARG(before), STR_ARG(after));
 }
 
-/* With a trusted peer the chain is continued, else begun. */
+/* With a trusted peer the chain is continued, else begun: with fields that stand in the
+ * session as they will be sent. */
 static void add_x_forwarded(struct exchange *x, str peer)
 {
+    const struct session *session = x->session;
     bool is_trusted_peer = x->flags & EXCHANGE_TRUSTED;
     const struct field *before = NULL;
 
@@ -175,9 +177,10 @@ static void add_x_forwarded(struct exchange *x, str peer)
     if (before)
         peer = joined(x, before->value, peer);
     head_drop(&x->request, NAME_X_FORWARDED_FOR);
-    put(x, NAME_X_FORWARDED_FOR, STR("X-Forwarded-For"), peer);
+    put(x, NAME_X_FORWARDED_FOR, session_told_for(session), peer);
     if (!is_trusted_peer || !head_find(&x->request, NAME_X_FORWARDED_PROTO))
-        put(x, NAME_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), STR("http"));
+        put(x, NAME_X_FORWARDED_PROTO, session_told_proto(session),
+            session_told_scheme(session));
     if (x->request.authority.n &&
         (!is_trusted_peer || !head_find(&x->request, NAME_X_FORWARDED_HOST)))
         put(x, NAME_X_FORWARDED_HOST, STR("X-Forwarded-Host"), x->request.authority);
@@ -197,28 +200,45 @@ static void add_forwarded(struct exchange *x, str peer)
     put(x, NAME_FORWARDED, STR("Forwarded"), own);
 }
 
+/* What a client that is not trusted says of itself and others. */
+static void drop_hearsay(struct head *head)
+{
+    const uint64_t hearsay = NAME_BIT(NAME_X_FORWARDED_FOR) |
+                             NAME_BIT(NAME_X_FORWARDED_PROTO) |
+                             NAME_BIT(NAME_X_FORWARDED_HOST) | NAME_BIT(NAME_X_REAL_IP) |
+                             NAME_BIT(NAME_FORWARDED);
+
+    if (likely(!(head->known & hearsay)))
+        return;
+    for (unsigned i = 0; i < head->field_count; i++)
+        if (hearsay >> head->fields[i].known & 1)
+            head->fields[i].dropped = true;
+}
+
+static void add_request_id(struct exchange *x, const struct forwarded *forwarded)
+{
+    if (forwarded->request_id_known)
+        head_drop(&x->request, forwarded->request_id_known);
+    else
+        head_drop_name(&x->request, forwarded->request_id);
+    put(x, forwarded->request_id_known, forwarded->request_id, x->request_id);
+}
+
 void exchange_add_forwarded(struct exchange *x)
 {
     const struct forwarded *forwarded = &x->route->forwarded;
-    str peer = {x->session->peer_text, x->session->peer_text_n};
+    str peer = session_peer_text(x->session);
 
-    if (!(x->flags & EXCHANGE_TRUSTED)) {
-        head_drop(&x->request, NAME_X_FORWARDED_FOR);
-        head_drop(&x->request, NAME_X_FORWARDED_PROTO);
-        head_drop(&x->request, NAME_X_FORWARDED_HOST);
-        head_drop(&x->request, NAME_X_REAL_IP);
-        head_drop(&x->request, NAME_FORWARDED);
-    }
+    if (!(x->flags & EXCHANGE_TRUSTED))
+        drop_hearsay(&x->request);
     if (!peer.n)
         peer = STR("unknown");
     if (forwarded->x_forwarded)
         add_x_forwarded(x, peer);
     if (forwarded->forwarded)
         add_forwarded(x, peer);
-    if (forwarded->request_id.n) {
-        head_drop_name(&x->request, forwarded->request_id);
-        put(x, NAME_OTHER, forwarded->request_id, x->request_id);
-    }
+    if (forwarded->request_id.n)
+        add_request_id(x, forwarded);
 }
 
 void exchange_edit_head(struct exchange *x, struct head *head,

@@ -221,10 +221,15 @@ static void too_late(struct timer *timer)
 
 static void keep_peer(struct session *session, const struct addr *peer)
 {
-    str text = peer->family == ADDR_UNIX
-                   ? STR("")
-                   : addr_print_ip(peer, session->peer_text, sizeof session->peer_text);
+    struct text told = text_in(session->told, sizeof session->told);
+    char memory[PEER_TEXT_MOST];
+    str text =
+        peer->family == ADDR_UNIX ? STR("") : addr_print_ip(peer, memory, sizeof memory);
 
+    text_add(&told, STR("X-Forwarded-For: "));
+    text_add(&told, text);
+    text_add(&told, STR("\r\nX-Forwarded-Proto: http"));
+    CHECK(!told.overflow);
     session->peer_text_n = (uint8_t)text.n;
     session->peer_family = peer->family;
     session->peer_port = peer->port;

@@ -11,7 +11,12 @@
 
 struct exchange;
 
-enum { SESSION_MAGIC = 0x53455353, PEER_TEXT_MOST = 46 };
+enum {
+    SESSION_MAGIC = 0x53455353,
+    PEER_TEXT_MOST = 46,
+    PEER_TEXT_AT = 17, /* behind "X-Forwarded-For: " */
+    TOLD_MOST = PEER_TEXT_AT + PEER_TEXT_MOST + 25,
+};
 
 enum session_kind { SESSION_HTTP, SESSION_TCP };
 
@@ -39,12 +44,36 @@ struct session {
     uint8_t peer_family;
     uint16_t peer_port;
     unsigned char peer_ip[16];
-    char peer_text[PEER_TEXT_MOST];
+    /* What servers are told of every request, as it is sent: "X-Forwarded-For: ADDRESS",
+     * a line end, "X-Forwarded-Proto: http". */
+    char told[TOLD_MOST];
 };
 
 /* Takes the accepted descriptor and the permit over. */
 void session_begin(struct door *door, int fd, const struct addr *peer,
                    const struct conn_permit *permit);
+
+/* The peer's address without port; empty for a unix socket. */
+static inline str session_peer_text(const struct session *session)
+{
+    return (str){session->told + PEER_TEXT_AT, session->peer_text_n};
+}
+
+/* The parts of what servers are told: names, and the scheme. */
+static inline str session_told_for(const struct session *session)
+{
+    return (str){session->told, PEER_TEXT_AT - 2};
+}
+
+static inline str session_told_proto(const struct session *session)
+{
+    return (str){session->told + PEER_TEXT_AT + session->peer_text_n + 2, 17};
+}
+
+static inline str session_told_scheme(const struct session *session)
+{
+    return (str){session->told + PEER_TEXT_AT + session->peer_text_n + 21, 4};
+}
 
 /* The peer's address, put together again; what it has not is not written. */
 void session_peer(const struct session *session, struct addr *out);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "lb/key.h"
 #include "lb/router.h"
+#include "proto/names.h"
 
 #include <stdlib.h>
 
@@ -353,6 +354,7 @@ static void build_route(struct reader *reader, const struct draft_route *draft,
     struct match *match = ARENA_NEW(reader->arena, struct match);
 
     *route = draft->spec;
+    route->forwarded.request_id_known = name_find(route->forwarded.request_id);
     *match = draft->match;
     route->match = draft->has_match ? match : NULL;
     route->slow_client = reader->draft->settings.protect.slow_client;
