@@ -297,8 +297,8 @@ static enum h1_verdict bad(struct h1_reader *reader, const struct scan *scan)
 }
 
 /* A line reader ended early: is the line bad, or just not complete? */
-static enum h1_verdict stopped(struct h1_reader *reader, struct scan *scan, str bytes,
-                               bool may_have_end)
+static NEVER_INLINE enum h1_verdict stopped(struct h1_reader *reader, struct scan *scan,
+                                            str bytes, bool may_have_end)
 {
     const char *end = NULL;
     size_t n = (size_t)(scan->end - scan->line);
@@ -356,7 +356,25 @@ static const char *read_whole(struct scan *scan, const char *p)
     return p ? read_fields(scan, p) : NULL;
 }
 
-static enum h1_verdict read_head(struct h1_reader *reader, str bytes, struct scan *scan)
+/* Lines of it were read before. H1_DONE: it is worth to read the whole. */
+static NEVER_INLINE enum h1_verdict resume(struct h1_reader *reader, str bytes,
+                                           struct scan *scan)
+{
+    const char *from = bytes.p + reader->seen;
+    bool has_end = from < scan->end && memchr(from, '\n', (size_t)(scan->end - from));
+
+    scan->is_start = reader->line == 0;
+    scan->next = scan->head->fields + reader->fields;
+    scan->line = bytes.p + reader->line;
+    if (scan->is_start && !scan->is_response)
+        scan->line = skip_empty_lines(scan, scan->line);
+    if (has_end && (scan->is_start || read_fields(scan, scan->line)))
+        return H1_DONE;
+    return stopped(reader, scan, bytes, has_end);
+}
+
+static ALWAYS_INLINE enum h1_verdict read_head(struct h1_reader *reader, str bytes,
+                                               struct scan *scan)
 {
     const char *p;
 
@@ -366,19 +384,11 @@ static enum h1_verdict read_head(struct h1_reader *reader, str bytes, struct sca
     scan->fields_most = scan->head->field_room;
     if (scan->limits->fields_most && scan->limits->fields_most < scan->fields_most)
         scan->fields_most = scan->limits->fields_most;
-    if (reader->seen) {
-        const char *from = bytes.p + reader->seen;
-        bool has_end = from < scan->end && memchr(from, '\n', (size_t)(scan->end - from));
+    if (unlikely(reader->seen)) {
+        enum h1_verdict verdict = resume(reader, bytes, scan);
 
-        scan->is_start = reader->line == 0;
-        scan->next = scan->head->fields + reader->fields;
-        scan->line = bytes.p + reader->line;
-        if (scan->is_start && !scan->is_response)
-            scan->line = skip_empty_lines(scan, scan->line);
-        if (!has_end)
-            return stopped(reader, scan, bytes, false);
-        if (!scan->is_start && !read_fields(scan, scan->line))
-            return stopped(reader, scan, bytes, true);
+        if (verdict != H1_DONE)
+            return verdict;
     }
     p = read_whole(scan, bytes.p);
     if (!p)
