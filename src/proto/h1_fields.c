@@ -21,7 +21,8 @@ enum connection_option {
 /* More than that is an attack on the walk over the fields. */
 enum { OPTIONS_MOST = 16 };
 
-/* What the fields that matter say; the last of each where there are several. */
+/* What the fields that matter say; the last of each where there are several. Without any,
+ * only their number (0) is written. */
 struct claims {
     str host, length, coding, upgrade;
     unsigned hosts, lengths, codings, upgrades;
@@ -96,6 +97,28 @@ static void expect_gather(struct claims *claims, str value)
         claims->expects_other = true;
 }
 
+/* A field that few heads have. */
+static NEVER_INLINE void gather_rare(struct claims *claims, const struct field *field)
+{
+    switch ((enum field_name)field->known) {
+    case NAME_CONNECTION:
+        claims->options |= connection_options(field->value);
+        break;
+    case NAME_UPGRADE:
+        claims->upgrades++;
+        claims->upgrade = field->value;
+        break;
+    case NAME_TE:
+        claims->te_trailers |= list_has(field->value, STR("trailers"));
+        break;
+    case NAME_EXPECT:
+        expect_gather(claims, field->value);
+        break;
+    default:
+        break;
+    }
+}
+
 /* One field that matters. */
 static void gather(struct claims *claims, struct head *head, struct field *field)
 {
@@ -114,23 +137,11 @@ static void gather(struct claims *claims, struct head *head, struct field *field
         claims->codings++;
         claims->coding = field->value;
         break;
-    case NAME_CONNECTION:
-        claims->options |= connection_options(field->value);
-        break;
-    case NAME_UPGRADE:
-        claims->upgrades++;
-        claims->upgrade = field->value;
-        break;
-    case NAME_TE:
-        claims->te_trailers |= list_has(field->value, STR("trailers"));
-        break;
-    case NAME_EXPECT:
-        expect_gather(claims, field->value);
-        break;
     case NAME_COOKIE:
         head->flags |= HEAD_HAS_COOKIE;
         break;
     default:
+        gather_rare(claims, field);
         break;
     }
 }
@@ -139,7 +150,10 @@ static void gather_all(struct claims *claims, struct head *head)
 {
     struct field *end = head->fields + head->field_count;
 
-    *claims = (struct claims){0};
+    claims->hosts = claims->lengths = claims->codings = claims->upgrades = 0;
+    claims->options = 0;
+    claims->te_trailers = false;
+    claims->expects = claims->expects_twice = claims->expects_other = false;
     for (struct field *field = head->fields; field < end; field++)
         if (matters >> field->known & 1)
             gather(claims, head, field);
