@@ -60,12 +60,10 @@ static uint64_t time_to_wait(const struct loop *loop)
     return next > now ? next - now : 0;
 }
 
-static void run_deferred(struct loop *loop)
+static NEVER_INLINE void run_deferred(struct loop *loop)
 {
     struct list batch, *node;
 
-    if (list_is_empty(&loop->deferred))
-        return;
     list_add(&loop->deferred, &batch);
     list_remove(&loop->deferred);
     while ((node = list_take(&batch))) {
@@ -89,7 +87,8 @@ bool loop_turn(struct loop *loop)
             watch->ready(watch, event->ready);
     }
     loop->event_count = 0;
-    run_deferred(loop);
+    if (!list_is_empty(&loop->deferred))
+        run_deferred(loop);
     timer_wheel_run(&loop->timers, loop->now);
     return !loop->is_stopping;
 }

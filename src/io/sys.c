@@ -323,12 +323,14 @@ void sys_poll_remove(int poll, int fd)
 
 enum { MOST_EVENTS = 256 };
 
+_Static_assert((int)READY_IN == EPOLLIN && (int)READY_OUT == EPOLLOUT &&
+                   (int)READY_HUP == EPOLLHUP && (int)READY_ERROR == EPOLLERR,
+               "Linux has the same bits");
+
 static unsigned ready_of(uint32_t events)
 {
-    return (events & EPOLLIN ? (unsigned)READY_IN : 0) |
-           (events & EPOLLOUT ? (unsigned)READY_OUT : 0) |
-           (events & (EPOLLRDHUP | EPOLLHUP) ? (unsigned)READY_HUP : 0) |
-           (events & EPOLLERR ? (unsigned)READY_ERROR : 0);
+    return (events & (READY_IN | READY_OUT | READY_HUP | READY_ERROR)) |
+           (events & EPOLLRDHUP ? (unsigned)READY_HUP : 0);
 }
 
 unsigned sys_poll_wait(int poll, struct sys_event *events, unsigned most,

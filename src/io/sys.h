@@ -69,7 +69,7 @@ MUST_CHECK enum err sys_splice(int from, int to, size_t n, bool more, size_t *mo
 
 /* ---- readiness (edge-triggered) ---- */
 
-enum ready { READY_IN = 1, READY_OUT = 2, READY_HUP = 4, READY_ERROR = 8 };
+enum ready { READY_IN = 1, READY_OUT = 4, READY_ERROR = 8, READY_HUP = 16 };
 
 struct sys_event {
     unsigned ready; /* enum ready */

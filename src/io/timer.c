@@ -152,14 +152,11 @@ static void run_slot(struct timer_wheel *wheel, unsigned level, uint64_t tick,
     }
 }
 
-void timer_wheel_run(struct timer_wheel *wheel, uint64_t now)
+/* Looks at all slots that have come up to the tick `end`. */
+static NEVER_INLINE void run_slots(struct timer_wheel *wheel, uint64_t end, uint64_t now)
 {
-    uint64_t end = tick_of(now), tick;
+    uint64_t tick;
 
-    if (likely(wheel->nearest > end)) {
-        wheel->tick = wheel->tick > end ? wheel->tick : end + 1;
-        return;
-    }
     while ((tick = next_tick(wheel)) <= end) {
         wheel->tick = tick;
         for (unsigned level = TIMER_LEVELS - 1; level > 0; level--)
@@ -171,4 +168,14 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now)
     if (wheel->tick <= end)
         wheel->tick = end + 1;
     wheel->nearest = next_tick(wheel);
+}
+
+void timer_wheel_run(struct timer_wheel *wheel, uint64_t now)
+{
+    uint64_t end = tick_of(now);
+
+    if (unlikely(wheel->nearest <= end))
+        run_slots(wheel, end, now);
+    else if (wheel->tick <= end)
+        wheel->tick = end + 1;
 }
