@@ -385,7 +385,7 @@ static bool h1_has_room(const struct http_end *end)
     return container_of(end, struct h1_end, end)->out == NULL;
 }
 
-static enum err flush_kept(struct h1_end *h1, bool more)
+static NEVER_INLINE enum err flush_kept(struct h1_end *h1, bool more)
 {
     while (h1->out) {
         struct chunk *chunk = h1->out;
@@ -404,17 +404,22 @@ static enum err flush_kept(struct h1_end *h1, bool more)
     return ERR_OK;
 }
 
+/* A head without a body. */
+static NEVER_INLINE void send_pending(struct h1_end *h1, bool more)
+{
+    struct parcel parcel;
+
+    parcel_begin(&parcel, h1);
+    parcel_send(&parcel, h1, more);
+}
+
 static enum err h1_flush(struct http_end *end, bool more)
 {
     struct h1_end *h1 = h1_of(end);
 
-    if (h1->pending) {
-        struct parcel parcel;
-
-        parcel_begin(&parcel, h1);
-        parcel_send(&parcel, h1, more);
-    }
-    return h1->out ? flush_kept(h1, more) : ERR_OK;
+    if (h1->pending)
+        send_pending(h1, more);
+    return unlikely(h1->out != NULL) ? flush_kept(h1, more) : ERR_OK;
 }
 
 /* ---- life ---- */

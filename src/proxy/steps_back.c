@@ -344,13 +344,11 @@ static void make_room_for_response(struct exchange *x)
             &x->arena, (x->response.field_room + EXTRA_FIELDS) * sizeof(struct field));
 }
 
-static enum flow read_heads(struct exchange *x)
+static NEVER_INLINE enum flow read_heads(struct exchange *x)
 {
     struct h1_limits limits = {x->route->sizes.header_size, 0};
     enum flow flow;
 
-    if (!h1_end_may_have(&x->attempt.link->back))
-        return FLOW_WAIT;
     do {
         enum h1_verdict verdict;
         enum err e;
@@ -379,7 +377,10 @@ enum flow step_receive(struct exchange *x)
         return flow;
     if (x->interim_count && (flow = flush_interim(x)) != FLOW_NEXT)
         return flow;
-    flow = x->attempt.link ? read_heads(x) : FLOW_WAIT; /* none: the hedge is alone */
+    flow = FLOW_WAIT;
+    if (x->attempt.link &&
+        h1_end_may_have(&x->attempt.link->back)) /* else a hedge is alone */
+        flow = read_heads(x);
     if (flow == FLOW_WAIT && unlikely(x->hedge != NULL)) {
         flow = hedge_run(x);
         if (flow == FLOW_NEXT) {
