@@ -210,7 +210,7 @@ struct exchange *exchange_new(struct session *session)
     struct exchange *x = slab_take(&worker->exchange_slab);
     const struct sizes *sizes;
 
-    memset(x, 0, offsetof(struct exchange, request));
+    memset(x, 0, offsetof(struct exchange, session));
     x->magic = EXCHANGE_MAGIC;
     x->session = session;
     x->worker = worker;

@@ -105,29 +105,32 @@ struct exchange {
     enum step step;
     unsigned flags; /* enum exchange_flag */
     enum cause cause;
-    struct session *session;
-    struct worker *worker;
-    struct snapshot *snapshot; /* pinned; NULL once it is a tunnel */
-    const struct listener *listener;
     const struct route *route;
     const struct pool *pool;
-    str client_text, request_id, target; /* target: what the server sees */
-    struct attempt attempt;
+    str request_id;
     struct hedge *hedge; /* a second one beside it: proxy/hedge.h */
     enum hedge_result hedged;
-    struct served served;
     unsigned tries;
     unsigned interim_count;      /* 1xx passed on */
     enum degrade_level level;    /* of the route's ladder, when it came */
     breaker_permit route_permit; /* of the route's breaker; 0: none, or judged */
-    str reply;                   /* body of an answer of ours */
     struct relay *relay;
-    struct stick *stick;   /* NULL: the pool is not sticky, or none was chosen */
-    struct deferred again; /* a pump's turn was over */
-    uint64_t began, first_byte;
-    uint64_t sent_before; /* bytes that went to the client before this exchange */
+    struct stick *stick; /* NULL: the pool is not sticky, or none was chosen */
+    uint64_t first_byte;
+    struct served served;
+    struct attempt attempt;
     /* What stands before this is cleared for a new exchange; the rest is written before
      * it is looked at. */
+    struct session *session;
+    struct worker *worker;
+    struct snapshot *snapshot; /* pinned; NULL once it is a tunnel */
+    const struct listener *listener;
+    uint64_t began;
+    uint64_t sent_before; /* bytes that went to the client before this exchange */
+    str client_text;
+    str target;            /* what the server sees */
+    str reply;             /* body of an answer of ours */
+    struct deferred again; /* a pump's turn was over */
     struct head request, response;
     struct body upload, download;
     struct addr client, peer;
