@@ -13,9 +13,19 @@ from contenders import Weir, weir_config
 FEW, MANY = 1000, 2000
 
 
-def subject_class(kind, binary, size):
-    """A contender under callgrind, of another binary and with another weir_config."""
+def asks_nothing_special(_port):
+    return {}
+
+
+def subject_class(kind, binary, size, asks=asks_nothing_special):
+    """A contender under callgrind, of another binary with another weir_config, and asked
+    in another way."""
     class Subject(kind):
+        @staticmethod
+        def asks(port):
+            """What else the driver is to be told."""
+            return asks(port)
+
         def command(self):
             words = super().command()
             if kind is Weir:
@@ -37,7 +47,8 @@ def count(shop, kind, slot, requests):
     for old in subject.dir.glob("out.*"):
         old.unlink()
     subject.start()
-    result = shop.drive(kind="http", port=subject.ports["http"], requests=requests)
+    result = shop.drive(kind="http", port=subject.ports["http"], requests=requests,
+                        **subject.asks(subject.ports["http"]))
     if result["lost"] or result["completed"] != requests:
         raise Failed(f"errors in the run: {result}")
     shop.stop(subject.process, patience=60)

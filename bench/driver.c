@@ -8,6 +8,7 @@
  *                           SIZE bytes
  *   --port P  --conns C     127.0.0.1:P, C connections
  *   --path /1k --size N     what is asked for
+ *   --header "Name: value"  one more field in each request
  *   --fresh                 a new connection for every request
  *   --seconds S             how long to start new requests, or
  *   --requests N            how many to make in all
@@ -48,7 +49,7 @@ struct plan {
     enum kind kind;
     int port;
     int conns;
-    const char *path;
+    const char *path, *header;
     size_t size;
     bool is_fresh;
     bool is_hold;
@@ -372,8 +373,11 @@ static void request_make(void)
         request_len = (size_t)snprintf(request, room, "%zu\n", plan.size);
     } else {
         request_len = (size_t)snprintf(
-            request, room, "GET %s HTTP/1.1\r\nHost: bench.test\r\n%s\r\n", plan.path,
-            plan.is_fresh ? "Connection: close\r\n" : "");
+            request, room, "GET %s HTTP/1.1\r\nHost: bench.test\r\n%s%s%s\r\n", plan.path,
+            plan.is_fresh ? "Connection: close\r\n" : "", plan.header ? plan.header : "",
+            plan.header ? "\r\n" : "");
+        if (request_len >= room)
+            die("--path and --header are too long");
     }
 }
 
@@ -417,7 +421,7 @@ static void plan_parse(int argc, char **argv)
         {"kind", 1, NULL, 'k'},    {"port", 1, NULL, 'p'},     {"conns", 1, NULL, 'c'},
         {"path", 1, NULL, 'u'},    {"size", 1, NULL, 's'},     {"fresh", 0, NULL, 'f'},
         {"seconds", 1, NULL, 't'}, {"requests", 1, NULL, 'n'}, {"hold", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"header", 1, NULL, 'H'},  {NULL, 0, NULL, 0},
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -445,6 +449,9 @@ static void plan_parse(int argc, char **argv)
             break;
         case 'n':
             plan.requests = strtoul(optarg, NULL, 10);
+            break;
+        case 'H':
+            plan.header = optarg;
             break;
         case 'h':
             plan.is_hold = true;

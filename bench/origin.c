@@ -115,8 +115,9 @@ static void http_answer(struct peer *peer, const char *request, size_t length)
     peer->close_after = memmem(request, length, "onnection: close", 16) != NULL;
     int written = snprintf(text, sizeof(text),
                            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-                           "Content-Length: %zu\r\n%s\r\n",
-                           size, peer->close_after ? "Connection: close\r\n" : "");
+                           "Content-Length: %zu\r\n%s%s\r\n",
+                           size, peer->close_after ? "Connection: close\r\n" : "",
+                           memmem(request, length, "?load ", 6) ? "X-Load: up\r\n" : "");
     peer->head_len = (size_t)written;
     memcpy(peer->head + HEAD_SIZE - written, text, (size_t)written);
     peer->body_left = has_body ? size : 0;

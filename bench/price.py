@@ -1,10 +1,30 @@
 """What each capability costs a request when it is on: instructions beside the plain path's."""
+import http.client
+
 from contenders import Weir
-from counting import instructions, subject_class
+from counting import asks_nothing_special, instructions, subject_class
 
 SERVERS = 4  # so that there is something to choose
 OFF = "health: off"
 BREAKER = "breakers: {standard: {failures: 5, window: 10s, open: 10s}}"
+COOKIE = OFF + "\nsticky: {by: cookie, secure: false}"
+
+
+def as_known_client(port):
+    """With the cookie that a first request has brought."""
+    first = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    first.request("GET", "/1k")
+    cookie = first.getresponse().getheader("Set-Cookie").split(";")[0]
+    first.close()
+    return {"header": f"Cookie: {cookie}"}
+
+
+# Those of CASES whose requests are not the plain ones.
+ASKS = {
+    "`sticky: cookie`, a known client": as_known_client,
+    "`sticky: session_id`, a known session": lambda port: {"path": "/1k?sid=8a5b1f60"},
+    "`load_header`, the same in each answer": lambda port: {"path": "/1k?load"},
+}
 
 # title -> what weir_config takes beside the plain configuration
 CASES = {
@@ -21,12 +41,15 @@ CASES = {
     "passive health": {"pool": "health: {active: off, passive: {}}"},
     "a breaker for each server": {"pool": OFF + "\nbreaker: standard", "more": BREAKER},
     "a breaker for the route": {"route": "breaker: standard", "more": BREAKER},
-    "`sticky: cookie`, always a new client": {"pool": OFF + "\nsticky: {by: cookie, secure: false}"},
+    "`sticky: cookie`, always a new client": {"pool": COOKIE},
+    "`sticky: cookie`, a known client": {"pool": COOKIE},
+    "`sticky: session_id`, a known session": {
+        "pool": OFF + "\nsticky: {by: session_id, query: sid}"},
     "`sticky: ip`": {"pool": OFF + "\nsticky: ip"},
     "a queue": {"pool": OFF + "\nqueue: {size: 100}"},
     "`hedge: p95`": {"pool": OFF + "\nhedge: p95"},
     "`adaptive_concurrency`": {"pool": OFF + "\nadaptive_concurrency: {enabled: true}"},
-    "`load_header`, always the same": {"pool": "health: {active: off, load_header: X-Load}"},
+    "`load_header`, the same in each answer": {"pool": "health: {active: off, load_header: X-Load}"},
     "retries of statuses": {"route": "retries: {on_errors: [connect_error, 502, 503]}"},
     "a ladder of degradation": {
         "route": "degrade: levels",
@@ -39,7 +62,8 @@ def measure(shop, binary, repeats, say):
     """title -> instructions a request."""
     found = {}
     for slot, (title, changes) in enumerate(CASES.items()):
-        kind = subject_class(Weir, binary, {"servers": SERVERS, **changes})
+        kind = subject_class(Weir, binary, {"servers": SERVERS, **changes},
+                             ASKS.get(title, asks_nothing_special))
         found[title] = min(instructions(shop, kind, slot, repeats))
         say(f"price {title:42} {found[title]:7.0f}")
     return found
