@@ -79,6 +79,16 @@ struct estimate {
     float near[ESTIMATE_LEVELS]; /* ns, by requests in flight: prequal */
 };
 
+/* What a worker has seen of how long a server's answers take (guard/capacity.h). */
+struct capacity_counts {
+    uint64_t answers, octaves;   /* and the sum of their times: log2 ns, in 1/1024 */
+    uint64_t squares;            /* the sum of those, squared */
+    uint64_t left, left_octaves; /* the same of those whose end nobody waited for */
+    uint64_t failed;
+    uint64_t in_flight; /* sum over all of them, each itself included */
+    uint64_t crowded;   /* begun when most of the limit was used */
+};
+
 struct server_shard {
     CACHE_ALIGNED struct estimate estimate; /* its worker alone looks at it */
     uint64_t requests[CODE_CLASSES];
@@ -86,6 +96,7 @@ struct server_shard {
     uint64_t bad; /* tries that failed, bad statuses included; only where pool->learns */
     uint64_t bytes_sent, bytes_received; /* to and from the server */
     struct histogram response, connect;  /* time to first byte; connect */
+    struct capacity_counts capacity;     /* only with adaptive concurrency */
 };
 
 /* A worker's own place at a server: its idle links (proxy/link), and what it has read of
@@ -102,6 +113,9 @@ struct server_live {
     struct pool_live *pool;                    /* it outlasts its servers */
     CACHE_ALIGNED _Atomic(int) health;         /* enum health; the steward writes */
     _Atomic(unsigned) ramp;                    /* of RAMP_FULL; the steward writes */
+    _Atomic(unsigned)
+        limit; /* requests in flight that it bears, as far as is known; 0: no
+                                limit of this kind; the steward writes */
     _Atomic(bool) is_leaving;           /* its links are not kept; the steward writes */
     _Atomic(unsigned) connect_failures; /* in a row, over all workers */
     _Atomic(unsigned) holds;            /* sets, links and relays that point here */

@@ -322,6 +322,12 @@ struct queueing {
     uint32_t slo;     /* past it the newest are served first; 0: never */
 };
 
+/* How many requests at once a server bears is learnt (guard/capacity.h). */
+struct adaptive_concurrency {
+    bool is_enabled;
+    uint32_t min, max; /* what the limit may be */
+};
+
 enum when_all_down { ALL_DOWN_FAIL, ALL_DOWN_OPEN };
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 
@@ -349,6 +355,7 @@ struct pool {
     struct tiering tiers;
     struct locality locality;
     struct queueing queue;
+    struct adaptive_concurrency adaptive;
     enum proxy_protocol proxy_protocol;
     uint32_t drain_timeout;
     struct sticky *sticky;         /* NULL: clients go where they may */
