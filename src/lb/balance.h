@@ -10,8 +10,7 @@
 #include "base/arena.h"
 #include "base/rand.h"
 #include "lb/live.h"
-
-struct balance_settings; /* lb/model.h */
+#include "lb/model.h"
 
 /* One address that serves, as a member of an endpoint set. */
 struct server {
@@ -19,7 +18,7 @@ struct server {
     struct addr addr;
     str addr_text;          /* printed once */
     unsigned weight;        /* 0: gets nothing */
-    unsigned max_in_flight; /* 0: no cap */
+    unsigned max_in_flight; /* 0: no cap; else server_cap says what it is now */
     unsigned tier;          /* from 1 */
     bool is_draining;       /* for what runs on it and for its own clients, nothing new */
     bool is_drained;        /* its drain is over: nor for its own clients */
@@ -54,6 +53,7 @@ struct ask {
     unsigned in_flight; /* in the pool, this one too; for balancers that use a key */
     unsigned worker;    /* whose pick it is: its own shard of the servers' counts */
     char *scratch;      /* this worker's memory for this pool, of scratch_size bytes */
+    enum priority priority; /* where the pool adapts to its servers and has no queue */
     bool has_key;
     bool ignore_health;            /* when_all_down: open */
     bool no_probes;                /* nor servers whose breaker is not closed */
@@ -124,6 +124,25 @@ static inline unsigned server_load(const struct server *server)
     return atomic_load_explicit(&server->live->in_flight, memory_order_relaxed);
 }
 
+/* `limit` for requests of that priority: the last quarter is not for low ones, and critical
+ * ones may go a quarter beyond. */
+static inline unsigned limit_for(unsigned limit, enum priority priority)
+{
+    if (likely(priority == PRIORITY_NORMAL))
+        return limit;
+    return priority == PRIORITY_LOW ? limit - limit / 4 : limit + (limit + 3) / 4;
+}
+
+/* How many requests may be in flight there at once; only where max_in_flight says that
+ * there is such a number. */
+static inline unsigned server_cap(const struct server *server, enum priority priority)
+{
+    unsigned limit = atomic_load_explicit(&server->live->limit, memory_order_seq_cst);
+
+    limit = limit_for(limit, priority);
+    return limit && limit < server->max_in_flight ? limit : server->max_in_flight;
+}
+
 static inline bool ask_allows_circuit(const struct ask *ask, const struct server *server)
 {
     const struct circuit *circuit = &server->live->circuit;
@@ -152,7 +171,7 @@ static inline bool ask_counts(const struct ask *ask, const struct server *server
 /* Is it neither full nor tried? */
 static inline bool ask_has_place(const struct ask *ask, const struct server *server)
 {
-    if (server->max_in_flight && server_load(server) >= server->max_in_flight)
+    if (server->max_in_flight && server_load(server) >= server_cap(server, ask->priority))
         return false;
     for (unsigned i = 0; i < ask->tried_count; i++)
         if (ask->tried[i] == server->live)

@@ -243,22 +243,23 @@ const struct server *pool_take(const struct endpoint_set *set, struct ask *ask)
 
     do
         server = pool_pick(set, ask);
-    while (server && !server_take(server));
+    while (server && !server_take(server, ask->priority));
     return server;
 }
 
-bool server_take(const struct server *server)
+bool server_take(const struct server *server, enum priority priority)
 {
     _Atomic(unsigned) *in_flight = &server->live->in_flight;
-    unsigned now;
+    unsigned now, cap;
 
     if (!server->max_in_flight) {
         atomic_fetch_add_explicit(in_flight, 1, memory_order_relaxed);
         return true;
     }
+    cap = server_cap(server, priority);
     now = atomic_load_explicit(in_flight, memory_order_relaxed);
     do {
-        if (now >= server->max_in_flight)
+        if (now >= cap)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(
         in_flight, &now, now + 1, memory_order_relaxed, memory_order_relaxed));
@@ -298,7 +299,7 @@ static enum pool_room look_in_tier(const struct tier *tier, const struct ask *as
             continue;
         if (!server->max_in_flight ||
             atomic_load_explicit(&server->live->in_flight, memory_order_seq_cst) <
-                server->max_in_flight)
+                server_cap(server, ask->priority))
             return POOL_HAS_ROOM;
         is_full = true;
     }

@@ -64,7 +64,7 @@ const struct server *pool_take(const struct endpoint_set *set, struct ask *ask);
 const struct server *endpoint_set_find(const struct endpoint_set *set, uint64_t id);
 
 /* One more in flight, unless its cap is reached; any thread. Give back exactly once. */
-MUST_CHECK bool server_take(const struct server *server);
+MUST_CHECK bool server_take(const struct server *server, enum priority priority);
 void server_give(struct server_live *live);
 
 enum pool_room {

@@ -103,9 +103,67 @@ static void test_take_counts_up_to_the_cap(void **state)
     assert_null(pool_take(crew->set, &crew->ask));
     assert_int_equal(crew->live[0].in_flight, 2);
     assert_int_equal(crew->live[1].in_flight, 3);
-    assert_false(server_take(&crew->set->servers[0]));
+    assert_false(server_take(&crew->set->servers[0], PRIORITY_NORMAL));
     server_give(&crew->live[0]);
     assert_ptr_equal(pool_take(crew->set, &crew->ask)->live, &crew->live[0]);
+    crew_free(crew);
+}
+
+/* What it is thought to bear, for one priority after the other. */
+static void test_a_limit_holds_beside_the_cap(void **state)
+{
+    static const struct {
+        enum priority priority;
+        unsigned cap, limit, takes;
+    } cases[] = {
+        {PRIORITY_NORMAL, 10, 0, 10},
+        {PRIORITY_NORMAL, 10, 4, 4},
+        {PRIORITY_NORMAL, 3, 4, 3},
+        {PRIORITY_NORMAL, 0, 4, 20}, /* no cap: not looked at */
+        {PRIORITY_LOW, 10, 4, 3},
+        {PRIORITY_LOW, 10, 1, 1},
+        {PRIORITY_LOW, 10, 0, 10},
+        {PRIORITY_CRITICAL, 10, 4, 5},
+        {PRIORITY_CRITICAL, 10, 1, 2},
+        {PRIORITY_CRITICAL, 4, 4, 4},
+        {PRIORITY_CRITICAL, 10, 0, 10},
+    };
+
+    for (unsigned i = 0; i < array_len(cases); i++) {
+        struct crew *crew = crew_new(NULL, 1);
+        unsigned taken = 0;
+
+        crew->members[0].max_in_flight = cases[i].cap;
+        crew_start(crew, "least_connections", i);
+        atomic_store(&crew->live[0].limit, cases[i].limit);
+        crew->ask.priority = cases[i].priority;
+        while (taken < 20 && pool_take(crew->set, &crew->ask))
+            taken++;
+        assert_int_equal(taken, cases[i].takes);
+        assert_int_equal(pool_look_for_room(crew->set, &crew->ask),
+                         taken == 20 ? POOL_HAS_ROOM : POOL_IS_FULL);
+        server_give(&crew->live[0]);
+        assert_int_equal(pool_look_for_room(crew->set, &crew->ask), POOL_HAS_ROOM);
+        crew_free(crew);
+    }
+}
+
+static void test_a_limit_that_falls_cuts_nothing_and_lets_nobody_in(void **state)
+{
+    struct crew *crew = crew_new(NULL, 1);
+
+    crew->members[0].max_in_flight = 10;
+    crew_start(crew, "least_connections", 1);
+    atomic_store(&crew->live[0].limit, 8);
+    for (unsigned i = 0; i < 8; i++)
+        assert_non_null(pool_take(crew->set, &crew->ask));
+    atomic_store(&crew->live[0].limit, 4);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_null(pool_take(crew->set, &crew->ask));
+        server_give(&crew->live[0]);
+    }
+    assert_non_null(pool_take(crew->set, &crew->ask));
+    assert_null(pool_take(crew->set, &crew->ask));
     crew_free(crew);
 }
 
@@ -264,7 +322,7 @@ static void test_wishes(void **state)
             crew_set_health(crew, i, HEALTH_UP);
         }
         crew->ask.wish = endpoint_set_find(crew->set, 101);
-        assert_true(server_take(crew->ask.wish));
+        assert_true(server_take(crew->ask.wish, PRIORITY_NORMAL));
         assert_int_equal(crew_pick(crew), 0); /* the only other one for new ones */
         server_give(&crew->live[1]);
         ask_add_tried(&crew->ask, &crew->live[1]);
@@ -341,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_open_when_all_are_down),
         cmocka_unit_test(test_open_does_not_mean_overfull),
         cmocka_unit_test(test_take_counts_up_to_the_cap),
+        cmocka_unit_test(test_a_limit_holds_beside_the_cap),
+        cmocka_unit_test(test_a_limit_that_falls_cuts_nothing_and_lets_nobody_in),
         cmocka_unit_test(test_draining_servers_get_nothing_new),
         cmocka_unit_test(test_empty_set),
         cmocka_unit_test(test_all_balancers_on_random_states),
