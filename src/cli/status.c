@@ -361,6 +361,29 @@ static str say_slow_start(struct arena *arena, const json_t *slow)
                         STR_ARG(window));
 }
 
+/* "12", or "12/23": of so many that it bears. */
+static str say_in_flight(struct arena *arena, const json_t *server)
+{
+    const json_t *limit = json_object_get(server, "concurrency");
+
+    if (!limit)
+        return say_count(arena, server, "connections");
+    return arena_printf(arena, "%lld/%lld", number_of(server, "connections"),
+                        number_of(limit, "limit"));
+}
+
+/* "limit 23: answers take 31ms, 12ms without load"; nothing while it is not used up. */
+static str say_limit(struct arena *arena, const json_t *server)
+{
+    const json_t *limit = json_object_get(server, "concurrency");
+    str state = text_of(limit, "state"), reason = text_of(limit, "reason");
+
+    if (!limit || str_eq(state, STR("new")) || str_eq(state, STR("unused")))
+        return STR("");
+    return arena_printf(arena, "limit %lld: " STR_FMT, number_of(limit, "limit"),
+                        STR_ARG(reason));
+}
+
 /* Nothing for a server that is simply up. */
 static str say_why(struct arena *arena, const json_t *server)
 {
@@ -377,7 +400,7 @@ static str say_why(struct arena *arena, const json_t *server)
     if (has(server, "slow_start"))
         return say_slow_start(arena, json_object_get(server, "slow_start"));
     if (str_eq(text_of(server, "state"), STR("up")))
-        return STR("");
+        return say_limit(arena, server);
     if (!has(check, "good_ago"))
         return reason;
     ago = say_duration(arena, real_of(check, "good_ago"));
@@ -401,7 +424,7 @@ static void print_pool(const struct cli *cli, struct arena *arena, const json_t 
             text_of(server, "address"),
             say_server_state(arena, server),
             say_weight(arena, server),
-            say_count(arena, server, "connections"),
+            say_in_flight(arena, server),
             say_rate(arena, server),
             say_time(arena, server, "p95"),
             say_count(arena, server, "fails"),

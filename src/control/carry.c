@@ -240,6 +240,16 @@ static unsigned least_cap(unsigned one, unsigned other)
     return !one || (other && other < one) ? other : one;
 }
 
+/* Of the file, of the server's agent, and with adaptive concurrency its most: then what
+ * counts is in live->limit, but for that it takes a cap to be looked at. */
+static unsigned cap_of(const struct pool *pool, const struct server_entry *entry,
+                       const struct load_wish *wish)
+{
+    unsigned cap = least_cap(entry->max_connections, wish->max_connections);
+
+    return pool->adaptive.is_enabled ? least_cap(cap, pool->adaptive.max) : cap;
+}
+
 static void list_server(struct listing *listing, const struct server_entry *entry,
                         const struct addr *addr)
 {
@@ -269,7 +279,7 @@ static void list_server(struct listing *listing, const struct server_entry *entr
         .addr = *addr,
         .weight = record_weight(record),
         .is_draining = is_draining,
-        .max_in_flight = least_cap(entry->max_connections, wish.max_connections),
+        .max_in_flight = cap_of(pool->pool, entry, &wish),
         .is_drained = order && order->is_draining && record->drain.is_over,
         .tier = entry->tier,
         .is_backup = entry->is_backup,

@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "control/meter.h"
+#include "guard/capacity.h"
 #include "guard/health.h"
 #include "guard/load_report.h"
 #include "guard/outlier.h"
@@ -64,6 +65,7 @@ struct server_record {
     struct histogram check_time;
     uint64_t transitions[HEALTH_COUNT]; /* into that state */
     struct circuit_note circuit;
+    struct capacity capacity;    /* while its pool adapts to its servers */
     struct outlier *outlier;     /* while its pool has passive health; else NULL */
     struct circuit_note ejected; /* why, while it rests */
     struct meter meter;

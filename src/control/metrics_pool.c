@@ -212,6 +212,23 @@ static void write_server_states(const struct overview *view, struct scroll *out)
                    atomic_load_explicit(&server->live.in_flight, memory_order_relaxed));
 }
 
+/* Only of pools that adapt to their servers. */
+static void write_server_limits(const struct overview *view, struct scroll *out)
+{
+    static const char name[] = "weir_server_concurrency_limit";
+    char memory[ADDR_TEXT_MOST];
+
+    exposition_family(out, name, "gauge",
+                      "Requests in flight that the server is thought to bear.");
+    EACH_SERVER(view, server)
+    {
+        unsigned limit = atomic_load_explicit(&server->live.limit, memory_order_relaxed);
+
+        if (limit)
+            exposition_u64(out, name, SERVER_LABELS(server), limit);
+    }
+}
+
 static uint64_t server_sum(const struct overview *view,
                            const struct server_record *server, size_t offset)
 {
@@ -378,6 +395,7 @@ void metrics_write_pools(const struct overview *view, struct scroll *out)
     if (!metrics_has_servers(view))
         return;
     write_server_states(view, out);
+    write_server_limits(view, out);
     write_server_counters(view, out);
     write_server_bytes(view, out);
     write_server_times(view, out);

@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/text.h"
+#include "control/adapting.h"
 #include "control/circuits.h"
 #include "control/degrade.h"
 #include "control/drain.h"
@@ -141,6 +142,7 @@ void reload_members(struct steward *steward, struct pool_record *pool)
     voices_look(steward, pool);
     orders_review(steward, pool);
     set = registry_build_set(&steward->registry, pool, sys_wall());
+    adapting_look(steward, pool);
     publish_set(steward, pool, set);
     wellness_weigh(steward, pool);
     wellness_watch(steward, pool);

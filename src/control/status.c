@@ -5,6 +5,7 @@
  */
 #include "control/status.h"
 
+#include "control/adapting.h"
 #include "control/degrade.h"
 #include "control/orders.h"
 #include "lb/balance.h"
@@ -234,6 +235,33 @@ static void add_voice(struct scroll *out, const char *name, const struct voice *
     scroll_char(out, '}');
 }
 
+/* Seconds, as all times here. */
+static void add_seconds(struct scroll *out, const char *name, uint64_t ns)
+{
+    if (ns)
+        add_double(out, name, (double)ns / 1e9);
+}
+
+/* How many requests it bears, and why that is thought. */
+static void add_limit(struct scroll *out, const struct server_record *server)
+{
+    unsigned limit = atomic_load_explicit(&server->live.limit, memory_order_relaxed);
+    struct scroll reason = {0};
+
+    if (!limit)
+        return;
+    key(out, "concurrency");
+    scroll_char(out, '{');
+    add_u64(out, "limit", limit);
+    add_str(out, "state", str_of(capacity_state_text(server->capacity.state)));
+    adapting_reason(server, &reason);
+    add_str(out, "reason", scroll_str(&reason));
+    add_seconds(out, "time", capacity_time(&server->capacity));
+    add_seconds(out, "time_without_load", capacity_calm_time(&server->capacity));
+    scroll_char(out, '}');
+    scroll_close(&reason);
+}
+
 static void add_server(struct scroll *out, const struct overview *view,
                        const struct server_record *server)
 {
@@ -263,6 +291,7 @@ static void add_server(struct scroll *out, const struct overview *view,
     add_reading(out, &reading);
     add_u64(out, "failures", failures);
     add_u64(out, "fails", server->health.failed);
+    add_limit(out, server);
     add_warming(out, view, server);
     add_voice(out, "agent", &server->agent);
     add_voice(out, "load_header", &server->header.voice);

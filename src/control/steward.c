@@ -3,6 +3,7 @@
  * What it does between lies in reload.c, wellness.c, publish.c and house.c.
  */
 #include "base/check.h"
+#include "control/adapting.h"
 #include "control/circuits.h"
 #include "control/degrade.h"
 #include "control/drain.h"
@@ -284,6 +285,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     timer_init(&steward->housekeeping, housekeeping);
     timer_init(&steward->drain_end, grace_over);
     warming_init(&steward->warming);
+    adapting_init(&steward->adapting);
     degrade_init(&steward->ladders);
     list_init(&steward->slips);
     steward->started = sys_wall();
@@ -365,6 +367,7 @@ void steward_free(struct steward *steward)
     timer_remove(&steward->engine.loop.timers, &steward->housekeeping);
     timer_remove(&steward->engine.loop.timers, &steward->drain_end);
     timer_remove(&steward->engine.loop.timers, &steward->warming.timer);
+    timer_remove(&steward->engine.loop.timers, &steward->adapting);
     engine_close(&steward->engine);
     free(steward->workers);
     free(steward->access_logs);

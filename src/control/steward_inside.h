@@ -103,7 +103,8 @@ struct steward {
     struct watch signals;
     struct timer housekeeping, drain_end;
     struct warming warming;
-    unsigned housekept; /* how often */
+    struct timer adapting; /* control/adapting.h; runs while a pool has it on */
+    unsigned housekept;    /* how often */
     struct reload_account reloads;
     struct sticky_keys sticky_keys;
     struct upkeep upkeep;

@@ -343,7 +343,7 @@ void exchange_abort(struct exchange *x, enum cause cause)
     }
     x->cause = cause;
     x->flags &= ~(unsigned)EXCHANGE_KEEP_FRONT;
-    if (x->attempt.server && x->snapshot && x->pool->balancer->learn)
+    if (x->attempt.server && x->snapshot && learn_is_wanted(x->pool))
         learn_from_abort(x, cause);
     if (x->flags & EXCHANGE_HAS_WAITED)
         waiting_leave(&x->wait);

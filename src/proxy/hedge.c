@@ -211,7 +211,7 @@ static enum flow wins(struct exchange *x)
     count(x, HEDGE_WON);
     if (x->attempt.server) {
         hedging_learn(book_of(x), exchange_now(x) - x->attempt.sent);
-        if (x->pool->balancer->learn)
+        if (learn_is_wanted(x->pool))
             learn_departure_always(x);
     }
     take_place(x);

@@ -1,13 +1,22 @@
 /* From the times of an attempt to an outcome. */
 #include "proxy/learn.h"
 
+#include "guard/capacity.h"
+
 static void learn(struct exchange *x, struct outcome outcome)
 {
     const struct attempt *attempt = &x->attempt;
+    struct server_shard *own = &attempt->server->shards[x->worker->index];
+    balancer_learn_fn *balancer_learns = x->pool->balancer->learn;
 
     outcome.now = exchange_now(x);
     outcome.in_flight = attempt->in_flight;
-    x->pool->balancer->learn(&attempt->server->shards[x->worker->index], &outcome);
+    if (balancer_learns)
+        balancer_learns(own, &outcome);
+    if (x->pool->adaptive.is_enabled)
+        capacity_note(&own->capacity,
+                      atomic_load_explicit(&attempt->server->limit, memory_order_relaxed),
+                      &outcome);
 }
 
 static bool is_refusal(unsigned status)

@@ -1,6 +1,7 @@
 /*
- * What an attempt teaches the balancer of its pool (balancer->learn): how long the server
- * took, or that it failed. For balancers that do not learn, each of these is one test.
+ * What an attempt teaches the balancer of its pool (balancer->learn) and, with adaptive
+ * concurrency, its server's limit (guard/capacity): how long the server took, or that it
+ * failed. Where neither is there, each of these is two tests.
  *
  * The time is that of connecting and that from the whole request to the first byte of the
  * final head. Connecting counts, because a server that is too busy to accept is slow for
@@ -22,15 +23,21 @@ void learn_failure_always(struct exchange *x);
 /* The client has left while the server had the request: it took this long at least. */
 void learn_departure_always(struct exchange *x);
 
+/* Does anybody want to know? */
+static inline bool learn_is_wanted(const struct pool *pool)
+{
+    return pool->balancer->learn || pool->adaptive.is_enabled;
+}
+
 static inline void learn_answer(struct exchange *x)
 {
-    if (x->pool->balancer->learn)
+    if (learn_is_wanted(x->pool))
         learn_answer_always(x);
 }
 
 static inline void learn_failure(struct exchange *x)
 {
-    if (x->pool->balancer->learn)
+    if (learn_is_wanted(x->pool))
         learn_failure_always(x);
 }
 

@@ -213,6 +213,49 @@ static void test_tcp(void **state)
     house_close();
 }
 
+/* With adaptive concurrency the server's counts, whatever the balancer learns or not. */
+static void test_counts_for_the_limit(void **state)
+{
+    static const struct balancer dull = {.name = "dull", .pick = pick_first};
+    const struct capacity_counts *counts;
+    int client, server;
+
+    open_attentive(false);
+    house->pool.balancer = &dull;
+    house->pool.adaptive = (struct adaptive_concurrency){true, 1, 100};
+    atomic_store(&house->servers[0].limit, 1);
+    counts = &house->server_shards[0]->capacity;
+    client = client_new();
+    say(client, GET);
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    usleep(30000);
+    say(server, ANSWER(2, "ok"));
+    hear(client, "ok");
+    assert_int_equal(counts->answers, 1);
+    assert_int_equal(counts->in_flight, 1);
+    assert_int_equal(counts->crowded, 1);
+    assert_in_range(counts->octaves, 24 * 1024, 30 * 1024); /* 17 ms to 1 s */
+    say(client, GET);
+    hear(server, "\r\n\r\n");
+    say(server, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    hear(client, "\r\n\r\n");
+    assert_int_equal(counts->failed, 1);
+    say(client, GET);
+    hear(server, "\r\n\r\n");
+    usleep(10000);
+    turns(1);
+    reset(client);
+    for (int i = 0; i < PATIENCE && !counts->left; i++)
+        turn();
+    assert_int_equal(counts->left, 1);
+    assert_int_equal(counts->in_flight, 3);
+    assert_int_equal(told_count, 0);
+    close(server);
+    turns(3);
+    house_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_departure),
         cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_counts_for_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,8 @@ static struct ask begin_ask(struct exchange *x, bool tried_too)
                       .worker = x->worker->index,
                       .scratch = desk->scratch};
 
+    if (x->pool->adaptive.is_enabled && !x->pool->queue.is_on)
+        ask.priority = x->route->priority; /* a queue has an order of its own */
     for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
         ask_add_tried(&ask, x->tried[i]);
     if (x->pool->key)
@@ -170,7 +172,7 @@ enum flow step_pick(struct exchange *x)
     x->tries++;
     x->attempt.server = server;
     x->attempt.began = exchange_now(x);
-    if (x->pool->balancer->learn)
+    if (learn_is_wanted(x->pool))
         x->attempt.in_flight =
             atomic_load_explicit(&server->in_flight, memory_order_relaxed);
     return FLOW_NEXT;

@@ -130,8 +130,16 @@ struct draft_ladders {
     bool has_all; /* the section was readable */
 };
 
+/* What is written, and whether it is more than "off". */
+struct draft_adaptive {
+    struct adaptive_concurrency spec;
+    bool is_on;
+};
+
 struct draft_pool {
     struct pool spec;
+    struct draft_adaptive adaptive; /* settled into the spec */
+    const struct node *adaptive_at; /* its key; NULL: not written */
     struct draft_balance balance;
     struct sticky sticky; /* settled into the spec, where it is on */
     const struct node *sticky_by;
@@ -166,6 +174,7 @@ extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_row balance_rows[];
 extern const struct conf_row sticky_rows[];
 extern const struct conf_choice check_kind_choices[];
+extern const struct conf_row adaptive_rows[];
 extern const struct conf_row tiers_rows[], locality_rows[], queue_rows[];
 
 extern const struct conf_row breaker_rows[];
@@ -190,6 +199,10 @@ void health_check_settle(struct reader *reader, const struct node *active,
 /* When all rows of `sticky` are read: what belongs to its kind, and what is missing. */
 void sticky_settle(struct reader *reader, const struct pair *given,
                    struct draft_pool *pool);
+
+/* When all rows of `adaptive_concurrency` are read: what they say together (C020). */
+void adaptive_settle(struct reader *reader, const struct pair *given,
+                     struct draft_pool *pool);
 
 /* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
 bool name_check(struct reader *reader, const struct node *name);

@@ -254,6 +254,29 @@ static void check_sticky(struct reader *reader)
     }
 }
 
+/* Nothing of a stream of bytes says how long its server takes. */
+static void check_adaptive(struct reader *reader)
+{
+    const struct draft *draft = reader->draft;
+
+    for (unsigned i = 0; i < draft->pool_count; i++) {
+        const struct draft_pool *pool = &draft->pools[i];
+        const struct draft_listener *user;
+
+        if (!pool->spec.adaptive.is_enabled)
+            continue;
+        user = tcp_user(draft, pool->spec.name);
+        if (user)
+            complaint_help(
+                complain(reader->complaints, "C012", pool->adaptive_at->place,
+                         "'adaptive_concurrency' goes by the time of answers, but tcp "
+                         "listener '%s' sends connections to pool '%s'",
+                         word_of(reader, user->key), word_of(reader, pool->key)),
+                "set max_connections of the servers, or give the listener a pool of its "
+                "own");
+    }
+}
+
 static void find_listeners(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -295,6 +318,7 @@ void resolve_names(struct reader *reader)
     check_route_names(reader);
     check_keys(reader);
     check_sticky(reader);
+    check_adaptive(reader);
     if (reader->draft->has_all_pools)
         find_pools(reader);
     if (reader->draft->has_all_breakers)

@@ -219,6 +219,14 @@ static void expand_hedge(struct arena *arena, struct pair *pair)
         pair->value = map_of(arena, value, STR("after"), value);
 }
 
+static void expand_adaptive(struct arena *arena, struct pair *pair)
+{
+    struct node *value = pair->value;
+
+    if (value->kind == NODE_WORD && !value->is_bad && !word_is_off(value->text))
+        pair->value = map_of(arena, value, STR("enabled"), value);
+}
+
 static void expand_sticky(struct arena *arena, struct pair *pair)
 {
     struct node *value = pair->value;
@@ -267,6 +275,9 @@ static void expand_pools(struct complaints *complaints, struct node *pools)
         pair = node_find(pool, STR("hedge"));
         if (pair)
             expand_hedge(&complaints->arena, pair);
+        pair = node_find(pool, STR("adaptive_concurrency"));
+        if (pair)
+            expand_adaptive(&complaints->arena, pair);
         pair = node_find(pool, STR("balance"));
         if (pair)
             expand_balance(&complaints->arena, pair);

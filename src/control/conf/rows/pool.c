@@ -372,6 +372,15 @@ const struct conf_row pool_rows[] = {
      .fallback = "off",
      .word_offset = offsetof(struct draft_pool, spec.queue.is_on),
      .doc = "Requests for which no server has room wait, instead of being refused."},
+    {.name = "adaptive_concurrency",
+     .also = "true",
+     .type = CONF_SECTION,
+     CONF_AT(struct draft_pool, adaptive),
+     .rows = adaptive_rows,
+     .word = "off",
+     .fallback = "off",
+     .word_offset = offsetof(struct draft_pool, adaptive.is_on),
+     .doc = "How many requests at once a server bears is learnt, and it gets no more."},
     {.name = "proxy_protocol",
      .type = CONF_CHOICE,
      CONF_AT(struct draft_pool, spec.proxy_protocol),
@@ -410,6 +419,7 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     pool->has_balance = node_find(pair->value, STR("balance")) != NULL;
     pool->locality = node_find(pair->value, STR("locality"));
     active = active_of(pair->value);
+    adaptive_settle(reader, node_find(pair->value, STR("adaptive_concurrency")), pool);
     sticky_settle(reader, node_find(pair->value, STR("sticky")), pool);
     if (active)
         health_check_settle(reader, active, &pool->spec.check);
