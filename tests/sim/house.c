@@ -212,8 +212,40 @@ static void check_queues(void *who, uint64_t since)
     world_after(20 * MS, check_queues, NULL, since);
 }
 
+static bool is_right_limit(const struct server_record *record)
+{
+    const struct pool *pool = record->pool->pool;
+    unsigned limit = record->live.limit;
+
+    if (!pool || !record->entry)
+        return true;
+    if (!pool->adaptive.is_enabled)
+        return limit == 0;
+    return limit >= pool->adaptive.min && limit <= pool->adaptive.max;
+}
+
+/* Whatever is reloaded: limits keep to their bounds, and are there with the setting only. */
+static void check_limits(void *who, uint64_t until)
+{
+    (void)who;
+    if (thread_has_ended(&house.thread))
+        return;
+    list_each(node, &house.steward->registry.pools) {
+        struct pool_record *pool = list_entry(node, struct pool_record, node);
+
+        list_each(at, &pool->servers) {
+            if (!is_right_limit(list_entry(at, struct server_record, node)))
+                violation("a server's limit is not what its pool says");
+        }
+    }
+    if (world.now < until)
+        world_after(50 * MS, check_limits, NULL, until);
+}
+
 void house_live(void)
 {
+    if (rules.adaptive)
+        check_limits(NULL, world.now + 2 * rules.lasts);
     if (rules.queues)
         check_queues(NULL, world.now);
     if (rules.memory < (uint64_t)1 << 30)

@@ -61,6 +61,8 @@ void rules_draw(void)
     if (!rules.is_calm && draw_percent(40))
         rules.queues = draw_percent(50) ? 100 : 60;
     rules.queue_timeout = ms(200, 3000);
+    if (!rules.is_calm && draw_percent(40))
+        rules.adaptive = draw_percent(50) ? 100 : 50;
     if (draw_percent(40))
         rules.drain_begins = world.now + draw(rules.lasts);
 }

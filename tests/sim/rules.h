@@ -27,6 +27,7 @@ struct rules {
     unsigned visitors;
     unsigned queues;        /* percent of the pools that have one */
     uint32_t queue_timeout; /* ms */
+    unsigned adaptive;      /* percent of the pools that adapt to their servers */
     unsigned descriptors;
     unsigned connections; /* at a listener; 0: no cap of its own */
     uint64_t memory;      /* bytes that the process may use */

@@ -153,6 +153,16 @@ static void add_health(struct text *out, bool may_be_http)
     text_add(out, STR("}\n"));
 }
 
+/* Low limits, for there are few clients. A reload draws anew and takes it away again. */
+static void add_adaptive(struct text *out)
+{
+    unsigned min = 1 + (unsigned)draw(4);
+
+    if (draw_percent(rules.adaptive))
+        text_format(out, "    adaptive_concurrency: {min: %u, max: %u}\n", min,
+                    min + (unsigned)draw(20));
+}
+
 static void begin_pool(struct text *out, const char *name)
 {
     text_format(out,
@@ -173,6 +183,8 @@ static void begin_pool(struct text *out, const char *name)
         text_format(out, "    queue: {size: %u, timeout: %ums, slo: %ums}\n",
                     (unsigned)draw_between(rules.is_calm ? 500 : 1, 500),
                     rules.queue_timeout, (unsigned)draw_between(10, 2000));
+    if (strcmp(name, "db") != 0)
+        add_adaptive(out);
     text_add(out, STR("    servers:\n"));
 }
 
