@@ -57,7 +57,7 @@ static void write_and_read_again(struct head *head, str path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    str all = {(const char *)data, size}, bytes, path;
+    str all = {(const char *)data, size}, bytes, path = STR_NONE;
     size_t step = 1 + fuzz_byte(&all) % 64;
     static struct outcome whole, cut;
     struct arena arena;
@@ -74,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         arena_init(&arena, 0);
         if (uri_normalise(whole.head.path, &arena, &path) == ERR_OK)
             write_and_read_again(&whole.head, path);
+        HOLDS(!(whole.head.flags & HEAD_PATH_NORMAL) || path.p == whole.head.path.p);
+        if (whole.head.flags & HEAD_HOST_FOLDED)
+            HOLDS(str_eq(uri_fold_host(whole.head.host, &arena), whole.head.host));
         arena_reset(&arena);
     }
     fuzz_free(bytes);

@@ -231,18 +231,19 @@ static struct h1_fault framing_of(struct head *head, const struct claims *claims
 
 static struct h1_fault host_of(struct head *head, const struct claims *claims)
 {
-    uint16_t port;
-    str host;
+    struct uri_authority authority;
 
     if (claims->hosts > 1)
         return fault(400, "more than one Host");
     if (claims->hosts == 0)
         return head->flags & HEAD_HTTP10 ? fault(0, NULL) : fault(400, "Host is missing");
-    if (!uri_cut_authority(claims->host, &host, &port))
+    if (!uri_cut_authority(claims->host, &authority))
         return fault(400, "Host is malformed");
     if (!(head->flags & HEAD_ABSOLUTE)) {
         head->authority = claims->host;
-        head->host = host;
+        head->host = authority.host;
+        if (authority.is_folded)
+            head->flags |= HEAD_HOST_FOLDED;
     } else if (!str_eq_nocase(head->authority, claims->host)) {
         return fault(400, "Host differs from the target");
     }

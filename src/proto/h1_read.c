@@ -74,8 +74,8 @@ static bool judge_odd_target(struct scan *scan)
 {
     struct head *head = scan->head;
     bool is_options = head->method == HTTP_OPTIONS;
+    struct uri_authority authority;
     struct uri uri;
-    uint16_t port;
 
     if (head->method == HTTP_CONNECT)
         return uri_check_authority(head->target)
@@ -89,8 +89,9 @@ static bool judge_odd_target(struct scan *scan)
     head->query = uri.query;
     if (!uri.scheme.p)
         return true;
-    if (!uri_cut_authority(uri.authority, &head->host, &port))
+    if (!uri_cut_authority(uri.authority, &authority))
         return fail(scan, 400, "malformed host in the request target");
+    head->host = authority.host;
     if (is_options &&
         uri.authority.p + uri.authority.n == head->target.p + head->target.n)
         head->path = STR("*");
@@ -112,6 +113,8 @@ static bool judge_target(struct scan *scan, const char *path_end)
             return false;
     } else {
         head->path = str_slice(target.p, path_end);
+        if (uri_is_plain(head->path, scan->end))
+            head->flags |= HEAD_PATH_NORMAL;
         if (path_end < target.p + target.n)
             head->query = str_slice(path_end + 1, target.p + target.n);
     }

@@ -319,7 +319,8 @@ static void test_slices(void **state)
     assert_str(o.fields[1].value, "");
     assert_str(o.fields[2].value, "x y");
     assert_int_equal(o.fields[2].known, NAME_OTHER);
-    assert_int_equal(o.head.flags, HEAD_KEEP_ALIVE | HEAD_HAS_COOKIE);
+    assert_int_equal(o.head.flags, HEAD_KEEP_ALIVE | HEAD_HAS_COOKIE | HEAD_PATH_NORMAL |
+                                       HEAD_HOST_FOLDED);
     assert_int_equal(o.head.bytes, strlen("\r\nPUT /a/b?c=d HTTP/1.1\r\nHost:a:8080\r\n"
                                           "Empty:\r\nBlanks: \t x y \t\r\n"
                                           "Cookie: a=b\r\n\r\n"));
@@ -344,6 +345,8 @@ static void test_targets(void **state)
     assert_str(o.head.path, "/b");
     o = request("OPTIONS http://b/ HTTP/1.1\r\nHost: b\r\n\r\n");
     assert_str(o.head.path, "/");
+    o = request("GET /a//b HTTP/1.1\r\nHost: A\r\n\r\n");
+    assert_int_equal(o.head.flags, HEAD_KEEP_ALIVE);
     o = request("GET /? HTTP/1.0\r\n\r\n");
     assert_non_null(o.head.query.p);
     assert_int_equal(o.head.query.n, 0);
@@ -382,7 +385,8 @@ static void test_connection(void **state)
         assert_false(is_dropped(&o, stay[i]));
     for (unsigned i = 0; i < array_len(go); i++)
         assert_true(is_dropped(&o, go[i]));
-    assert_int_equal(o.head.flags, HEAD_HAS_COOKIE | HEAD_TE_TRAILERS);
+    assert_int_equal(o.head.flags, HEAD_HAS_COOKIE | HEAD_TE_TRAILERS | HEAD_PATH_NORMAL |
+                                       HEAD_HOST_FOLDED);
 }
 
 static void test_keep_alive(void **state)

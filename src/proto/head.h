@@ -85,10 +85,12 @@ enum head_flag {
     HEAD_UPGRADE = 1 << 2,         /* Connection: upgrade with Upgrade: websocket */
     HEAD_HTTP10 = 1 << 3,
     HEAD_HAS_COOKIE = 1 << 4,
-    HEAD_TE_TRAILERS = 1 << 5, /* TE: trailers was among the request's fields */
-    HEAD_ABSOLUTE = 1 << 6,    /* the target came in absolute form */
-    HEAD_LENGTH_SAID = 1 << 7, /* FRAMING_NONE, but a length was said (HEAD, 304) */
-    HEAD_NO_LENGTH = 1 << 8,   /* FRAMING_NONE, answers HEAD, nobody said a length */
+    HEAD_TE_TRAILERS = 1 << 5,  /* TE: trailers was among the request's fields */
+    HEAD_ABSOLUTE = 1 << 6,     /* the target came in absolute form */
+    HEAD_LENGTH_SAID = 1 << 7,  /* FRAMING_NONE, but a length was said (HEAD, 304) */
+    HEAD_NO_LENGTH = 1 << 8,    /* FRAMING_NONE, answers HEAD, nobody said a length */
+    HEAD_PATH_NORMAL = 1 << 9,  /* the path is its own normal form, as the reader saw */
+    HEAD_HOST_FOLDED = 1 << 10, /* the host needs no uri_fold_host, as the reader saw */
 };
 
 struct head {

@@ -75,26 +75,31 @@ static inline unsigned are_usual(chars16 v)
                        (v - 'a' <= 'z' - 'a') | (v == '_') | (v == '=') | (v == '~'));
 }
 
-/*
- * Is the path its own normal form? May say no where it is (then the slow way finds out),
- * never yes where it is not.
- */
-static bool is_plainly_normal(str path)
+/* `end`: how far can be read. */
+static ALWAYS_INLINE bool is_plain(str path, const char *end)
 {
-    unsigned slash_before = 0, count;
+    unsigned slash_before = 0;
 
     for (size_t at = 0; at < path.n; at += 16) {
-        chars16 v = load_piece(path, at, &count);
+        const char *p = path.p + at;
+        unsigned count = path.n - at < 16 ? (unsigned)(path.n - at) : 16;
+        chars16 v = end - p >= 16 ? chars_load(p) : chars_load_few(p, count);
         unsigned slashes = VECTOR_MASK(v == '/');
         unsigned dots = VECTOR_MASK(v == '.');
+        unsigned within = ~(~0u << count);
 
-        if ((are_usual(v) | ~0u << count) != ~0u)
+        if (~are_usual(v) & within)
             return false;
-        if ((slashes << 1 | slash_before) & (slashes | dots))
+        if ((slashes << 1 | slash_before) & (slashes | dots) & within)
             return false;
         slash_before = slashes >> 15;
     }
     return true;
+}
+
+bool uri_is_plain(str path, const char *end)
+{
+    return path.n && *path.p == '/' && is_plain(path, end);
 }
 
 /* One character of a path, escaped or not. */
@@ -241,7 +246,7 @@ enum err uri_normalise(str path, struct arena *arena, str *normal)
     }
     if (path.n == 0 || path.p[0] != '/')
         return ERR_INVALID;
-    if (is_plainly_normal(path)) {
+    if (is_plain(path, path.p + path.n)) {
         *normal = path;
         return ERR_OK;
     }
@@ -259,23 +264,34 @@ static inline unsigned are_host(chars16 v)
                        (v == '_'));
 }
 
-/* Letters, digits, '-', '_', '.', no empty label but a last one. Ends at the first ':'. */
-static size_t host_name_length(str s)
+static inline unsigned are_capitals(chars16 v)
 {
-    unsigned dot_before = 1, count, length = 16;
+    return VECTOR_MASK(v - 'A' <= 'Z' - 'A');
+}
+
+/*
+ * Letters, digits, '-', '_', '.', no empty label but a last one. Ends at the first ':'.
+ * *is_folded: no capital, no '.' at the end.
+ */
+static ALWAYS_INLINE size_t host_name_length(str s, bool *is_folded)
+{
+    unsigned dot_before = 1, capitals = 0, count, length = 16;
     size_t n = 0;
 
     for (; n < s.n && length == 16; n += length) {
         chars16 v = load_piece(s, n, &count);
-        unsigned dots = VECTOR_MASK(v == '.');
+        unsigned dots = VECTOR_MASK(v == '.'), within;
 
         length = (unsigned)__builtin_ctz(~are_host(v));
-        if ((dots << 1 | dot_before) & dots & ((1u << length) - 1))
+        within = (1u << length) - 1;
+        if ((dots << 1 | dot_before) & dots & within)
             return 0;
         dot_before = dots >> 15;
+        capitals |= are_capitals(v) & within;
     }
     if (n > HOST_MOST || (n < s.n && s.p[n] != ':'))
         return 0;
+    *is_folded = n && !capitals && s.p[n - 1] != '.';
     return n;
 }
 
@@ -298,42 +314,42 @@ static bool port_parse(str s, uint16_t *port)
 }
 
 /* "[address]" with or without ":port". By itself because few have one. */
-static NEVER_INLINE bool cut_ip6(str authority, str *host, uint16_t *port)
+static NEVER_INLINE bool cut_ip6(str authority, struct uri_authority *out)
 {
     struct addr addr;
     long at = str_find_char(authority, ']');
 
     if (at < 0)
         return false;
-    *host = str_upto(authority, (size_t)at + 1);
+    out->host = str_upto(authority, (size_t)at + 1);
     if (addr_parse_ip(str_slice(authority.p + 1, authority.p + at), &addr) ||
         addr.family != ADDR_IP6 || addr.scope)
         return false;
     authority = str_from(authority, (size_t)at + 1);
     if (authority.n == 0)
         return true;
-    return authority.p[0] == ':' && port_parse(str_from(authority, 1), port);
+    return authority.p[0] == ':' && port_parse(str_from(authority, 1), &out->port);
 }
 
-bool uri_cut_authority(str authority, str *host, uint16_t *port)
+bool uri_cut_authority(str authority, struct uri_authority *out)
 {
-    *port = 0;
+    out->port = 0;
+    out->is_folded = false;
     if (authority.n && authority.p[0] == '[')
-        return cut_ip6(authority, host, port);
-    *host = str_upto(authority, host_name_length(authority));
-    if (host->n == 0)
+        return cut_ip6(authority, out);
+    out->host = str_upto(authority, host_name_length(authority, &out->is_folded));
+    if (out->host.n == 0)
         return false;
-    if (host->n == authority.n)
+    if (out->host.n == authority.n)
         return true;
-    return port_parse(str_from(authority, host->n + 1), port);
+    return port_parse(str_from(authority, out->host.n + 1), &out->port);
 }
 
 bool uri_check_authority(str authority)
 {
-    uint16_t port;
-    str host;
+    struct uri_authority cut;
 
-    return uri_cut_authority(authority, &host, &port);
+    return uri_cut_authority(authority, &cut);
 }
 
 static bool has_capital(str s)
@@ -341,7 +357,7 @@ static bool has_capital(str s)
     unsigned count;
 
     for (size_t at = 0; at < s.n; at += 16)
-        if (VECTOR_MASK(load_piece(s, at, &count) - 'A' <= 'Z' - 'A'))
+        if (are_capitals(load_piece(s, at, &count)))
             return true;
     return false;
 }
@@ -362,9 +378,12 @@ str uri_fold_host(str host, struct arena *arena)
 
 enum err uri_host(str authority, struct arena *arena, str *host, uint16_t *port)
 {
-    if (!uri_cut_authority(authority, host, port))
+    struct uri_authority cut;
+
+    if (!uri_cut_authority(authority, &cut))
         return ERR_INVALID;
-    *host = uri_fold_host(*host, arena);
+    *host = cut.is_folded ? cut.host : uri_fold_host(cut.host, arena);
+    *port = cut.port;
     return ERR_OK;
 }
 

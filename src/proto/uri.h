@@ -37,11 +37,25 @@ MUST_CHECK enum err uri_split(str target, struct uri *out);
 MUST_CHECK enum err uri_normalise(str path, struct arena *arena, str *normal);
 
 /*
- * Cuts host[:port] in two; port 0: none was named. Host is a name of letters, digits, '-',
- * '_' and '.', an IPv4 address, or an IPv6 address in brackets, which stay. No userinfo.
- * False: it is not valid.
+ * Is the path its own normal form, so that uri_normalise need not be asked? May say no
+ * where it is, never yes where it is not. `end`: how far bytes can be read, behind the
+ * path too.
  */
-MUST_CHECK bool uri_cut_authority(str authority, str *host, uint16_t *port);
+bool uri_is_plain(str path, const char *end);
+
+/* host[:port], cut in two. */
+struct uri_authority {
+    str host;
+    uint16_t port; /* 0: none was named */
+    bool
+        is_folded; /* uri_fold_host would change nothing; may be false where that is so */
+};
+
+/*
+ * Host is a name of letters, digits, '-', '_' and '.', an IPv4 address, or an IPv6 address
+ * in brackets, which stay. No userinfo. False: it is not valid.
+ */
+MUST_CHECK bool uri_cut_authority(str authority, struct uri_authority *out);
 
 /* Valid host[:port]: the check alone. */
 bool uri_check_authority(str authority);

@@ -119,6 +119,27 @@ static void check_is_normal(str normal)
     }
 }
 
+/* Who needs no normalising: the same whatever stands behind it, and the slow way agrees.
+ * Returns whether it is plain. */
+static bool check_plain(str path)
+{
+    char padded[128], memory[256];
+    struct text slow = text_in(memory, sizeof memory);
+    bool is_plain = uri_is_plain(path, path.p + path.n);
+
+    for (unsigned i = 0; i < 4; i++) {
+        memset(padded, " %/."[i], sizeof padded);
+        memcpy(padded, path.p, path.n);
+        assert_int_equal(uri_is_plain((str){padded, path.n}, padded + sizeof padded),
+                         is_plain);
+    }
+    if (is_plain) {
+        assert_true(normalise_into(path, &slow));
+        assert_true(str_eq(text_str(&slow), path));
+    }
+    return is_plain;
+}
+
 static void test_properties(void **state)
 {
     static const char *const parts[] = {"/",   ".",   "..",  "%2e", "%2F", "%5c", "a",
@@ -126,7 +147,7 @@ static void test_properties(void **state)
                                         "//",  "/./", "%25", "2e",  "|",   "~"};
     struct rand rand;
     struct arena arena;
-    unsigned accepted = 0;
+    unsigned accepted = 0, plain = 0;
 
     (void)state;
     rand_seed(&rand, 11);
@@ -142,6 +163,7 @@ static void test_properties(void **state)
             memcpy(memory + n, part, strlen(part));
             n += strlen(part);
         }
+        plain += check_plain((str){memory, n});
         if (uri_normalise((str){memory, n}, &arena, &normal) == ERR_OK) {
             accepted++;
             check_is_normal(normal);
@@ -163,7 +185,7 @@ static void test_properties(void **state)
         }
         arena_reset(&arena);
     }
-    assert_true(accepted > 5000);
+    assert_true(accepted > 5000 && plain > 1000);
 }
 
 static void test_split(void **state)
@@ -217,14 +239,21 @@ static void test_host(void **state)
     static const struct {
         const char *authority, *host;
         unsigned port;
+        bool is_folded;
     } good[] = {
-        {"a", "a", 0},
-        {"A.Example:80", "a.example", 80},
-        {"a-b.c_d.", "a-b.c_d", 0},
-        {"127.0.0.1:65535", "127.0.0.1", 65535},
-        {"[::1]", "[::1]", 0},
-        {"[2001:DB8::1]:8080", "[2001:db8::1]", 8080},
+        {"a", "a", 0, true},
+        {"a:80", "a", 80, true},
+        {"A.Example:80", "a.example", 80, false},
+        {"a.name.of-more-than-sixteen.Bytes", "a.name.of-more-than-sixteen.bytes", 0,
+         false},
+        {"a.name.of-more-than-sixteen.bytes", "a.name.of-more-than-sixteen.bytes", 0,
+         true},
+        {"a-b.c_d.", "a-b.c_d", 0, false},
+        {"127.0.0.1:65535", "127.0.0.1", 65535, true},
+        {"[::1]", "[::1]", 0, false},
+        {"[2001:DB8::1]:8080", "[2001:db8::1]", 8080, false},
     };
+    struct uri_authority cut;
     struct arena arena;
     uint16_t port;
     str host;
@@ -246,6 +275,8 @@ static void test_host(void **state)
                          ERR_OK);
         assert_str(host, good[i].host);
         assert_int_equal(port, good[i].port);
+        assert_true(uri_cut_authority(str_of(good[i].authority), &cut));
+        assert_int_equal(cut.is_folded, good[i].is_folded);
     }
     arena_reset(&arena);
 }

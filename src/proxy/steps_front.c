@@ -28,8 +28,12 @@ static enum err normalise(struct exchange *x)
         .listener = x->listener->index,
         .scratch = &x->worker->patterns,
     };
-    if (head->host.n)
+    x->facts.host = head->host;
+    x->facts.path = head->path;
+    if (head->host.n && !(head->flags & HEAD_HOST_FOLDED))
         x->facts.host = uri_fold_host(head->host, &x->arena);
+    if (head->flags & HEAD_PATH_NORMAL)
+        return ERR_OK;
     return uri_normalise(head->path, &x->arena, &x->facts.path);
 }
 
