@@ -56,10 +56,12 @@ static const char no_version[] = "no HTTP version where it should stand";
 /* "HTTP/1.0" or "HTTP/1.1", nothing else. */
 static const char *read_version(struct scan *scan, const char *p)
 {
-    if (scan->end - p < 8 || memcmp(p, "HTTP/", 5) != 0)
+    if (scan->end - p < 8)
         return fail(scan, 400, no_version);
-    if (memcmp(p + 5, "1.1", 3) == 0)
+    if (likely(memcmp(p, "HTTP/1.1", 8) == 0))
         return p + 8;
+    if (memcmp(p, "HTTP/", 5) != 0)
+        return fail(scan, 400, no_version);
     if (memcmp(p + 5, "1.0", 3) == 0) {
         scan->head->flags |= HEAD_HTTP10;
         return p + 8;

@@ -32,7 +32,7 @@ static inline bool follows(const struct field *field, str run)
 
 static inline void write_run(struct text *out, str run)
 {
-    char *p = out->p + out->n;
+    char *p;
 
     if (!run.n)
         return;
@@ -40,6 +40,7 @@ static inline void write_run(struct text *out, str run)
         out->overflow = true;
         return;
     }
+    p = out->p + out->n;
     out->n += run.n + line_end.n;
     put(&p, run);
     put(&p, line_end);
@@ -200,9 +201,9 @@ static void write_status_line(struct text *out, const struct head *head)
     out->n += n;
     put(&p, version);
     *p++ = (char)('0' + head->status / 100 % 10);
-    *p++ = (char)('0' + head->status / 10 % 10);
-    *p++ = (char)('0' + head->status % 10);
-    *p++ = ' ';
+    memcpy(p, text_pairs + head->status % 100 * 2, 2);
+    p[2] = ' ';
+    p += 3;
     if (head->reason.n)
         put(&p, head->reason);
     put(&p, line_end);

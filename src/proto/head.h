@@ -130,16 +130,13 @@ unsigned head_drop_name(struct head *head, str name);
 MUST_CHECK static inline bool head_add(struct head *head, enum field_name known, str name,
                                        str value)
 {
-    struct field *field = head->fields + head->field_count;
+    unsigned at = head->field_count;
 
-    if (unlikely(head->field_count >= head->field_room))
+    if (unlikely(at >= head->field_room))
         return false;
     head->known |= (uint64_t)1 << known;
-    head->field_count++;
-    field->name = name;
-    field->value = value;
-    field->known = (unsigned char)known;
-    field->dropped = false;
+    head->field_count = at + 1;
+    head->fields[at] = (struct field){name, value, (unsigned char)known, false};
     return true;
 }
 
