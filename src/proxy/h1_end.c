@@ -280,17 +280,10 @@ static void parcel_begin(struct parcel *parcel, struct h1_end *h1)
     h1->pending = 0;
 }
 
-/* Keeps what the socket does not take. A broken one is noticed by the next flush. */
-static void parcel_send(const struct parcel *parcel, struct h1_end *h1, bool more)
+/* What the socket has not taken: all but the first `sent` bytes. */
+static NEVER_INLINE void keep_unsent(const struct parcel *parcel, struct h1_end *h1,
+                                     size_t sent)
 {
-    size_t sent = 0;
-
-    if (!parcel->count)
-        return;
-    if (h1->out || conn_send(&h1->conn, parcel->parts, parcel->count, more, &sent))
-        sent = 0;
-    if (likely(sent == parcel->size))
-        return;
     for (unsigned i = 0; i < parcel->count; i++) {
         const struct iovec *part = &parcel->parts[i];
         size_t gone = sent < part->iov_len ? sent : part->iov_len;
@@ -298,6 +291,20 @@ static void parcel_send(const struct parcel *parcel, struct h1_end *h1, bool mor
         keep_rest(h1, (char *)part->iov_base + gone, part->iov_len - gone);
         sent -= gone;
     }
+}
+
+/* Keeps what the socket does not take. A broken one is noticed by the next flush. */
+static ALWAYS_INLINE void parcel_send(const struct parcel *parcel, struct h1_end *h1,
+                                      bool more)
+{
+    size_t sent = 0;
+
+    if (!parcel->count)
+        return;
+    if (h1->out || conn_send(&h1->conn, parcel->parts, parcel->count, more, &sent))
+        sent = 0;
+    if (unlikely(sent != parcel->size))
+        keep_unsent(parcel, h1, sent);
 }
 
 static void h1_send_head(struct http_end *end, const struct head_send *what)
