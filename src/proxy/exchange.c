@@ -16,19 +16,16 @@
 
 typedef enum flow flow_fn(struct exchange *x);
 
-static const struct {
-    const char *name;
-    flow_fn *run;
-} steps[] = {
-    [STEP_ROUTE] = {"route", step_route},          /* which route? what may it? */
-    [STEP_REQUEST] = {"request", step_request},    /* edits, answers of our own */
-    [STEP_PICK] = {"pick", step_pick},             /* which server? */
-    [STEP_CONNECT] = {"connect", step_connect},    /* a link to it, idle or new */
-    [STEP_SEND] = {"send", step_send},             /* head; the upload begins to flow */
-    [STEP_RECEIVE] = {"receive", step_receive},    /* wait for the response head */
-    [STEP_RESPONSE] = {"response", step_response}, /* edits on the way back */
-    [STEP_DELIVER] = {"deliver", step_deliver},    /* head; download flows to its end */
-    [STEP_FINISH] = {"finish", step_finish},       /* count, log, give everything back */
+static flow_fn *const steps[] = {
+    [STEP_ROUTE] = step_route,       /* which route? what may it? */
+    [STEP_REQUEST] = step_request,   /* edits, answers of our own */
+    [STEP_PICK] = step_pick,         /* which server? */
+    [STEP_CONNECT] = step_connect,   /* a link to it, idle or new */
+    [STEP_SEND] = step_send,         /* head; the upload begins to flow */
+    [STEP_RECEIVE] = step_receive,   /* wait for the response head */
+    [STEP_RESPONSE] = step_response, /* edits on the way back */
+    [STEP_DELIVER] = step_deliver,   /* head; download flows to its end */
+    [STEP_FINISH] = step_finish,     /* count, log, give everything back */
 };
 
 /* Where it goes on when a step has not led to the next one. */
@@ -44,7 +41,7 @@ static void exchange_run(struct exchange *x)
     for (;;) {
         enum flow flow;
 
-        while ((flow = steps[x->step].run(x)) == FLOW_NEXT)
+        while ((flow = steps[x->step](x)) == FLOW_NEXT)
             x->step++;
         if (flow == FLOW_WAIT || flow == FLOW_END)
             return;

@@ -175,6 +175,14 @@ static inline uint64_t exchange_now(const struct exchange *x)
     return x->worker->engine.loop.now;
 }
 
+/* Of the response's status: where it is counted. */
+static inline unsigned exchange_class(const struct exchange *x)
+{
+    unsigned class = x->response.status / 100;
+
+    return class < CODE_CLASSES ? class : 0;
+}
+
 /* ---- shared by the steps ---- */
 
 enum flow step_route(struct exchange *x);

@@ -46,24 +46,21 @@ struct template_facts exchange_facts(const struct exchange *x)
     return facts;
 }
 
-/* Eight hexadecimal digits of 32 bits at once: each nibble gets a byte of its own, then
+typedef signed char digits16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+/* Sixteen hexadecimal digits of 64 bits at once: each nibble gets a byte of its own, then
  * those over 9 are moved on to the letters. */
-static uint64_t hex_of(uint32_t bits)
-{
-    uint64_t x = bits, letters;
-
-    x = (x | x << 16) & 0x0000ffff0000ffff;
-    x = (x | x << 8) & 0x00ff00ff00ff00ff;
-    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
-    letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    return x + 0x3030303030303030 + letters * ('a' - '0' - 10);
-}
-
 static void put_hex(char *p, uint64_t word)
 {
-    uint64_t digits[2] = {hex_of((uint32_t)word), hex_of((uint32_t)(word >> 32))};
+    const uint64_t nibbles = 0x0f0f0f0f0f0f0f0f;
+    digits16 upper = (digits16)(words2){word >> 4 & nibbles};
+    digits16 lower = (digits16)(words2){word & nibbles};
+    digits16 digits = __builtin_shufflevector(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4,
+                                              20, 5, 21, 6, 22, 7, 23);
 
-    memcpy(p, digits, sizeof digits);
+    digits += '0' + ((digits > 9) & ('a' - '0' - 10));
+    memcpy(p, &digits, sizeof digits);
 }
 
 /* The mixing of splitmix64 (Steele, Lea and Flood 2014): no two words give the same. */

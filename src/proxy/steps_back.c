@@ -282,13 +282,15 @@ static enum flow pass_interim(struct exchange *x)
 enum flow exchange_take_answer(struct exchange *x)
 {
     struct attempt *attempt = &x->attempt;
+    struct server_shard *shard;
     struct server_outcome outcome;
 
     x->first_byte = exchange_now(x);
     exchange_done_with(x, DUE_RESPONSE);
     hedge_first_answers(x);
-    histogram_add(&attempt_shard(x)->response, x->first_byte - attempt->sent);
-    counter_add(&attempt_shard(x)->requests[x->response.status / 100 % CODE_CLASSES], 1);
+    shard = attempt_shard(x);
+    histogram_add(&shard->response, x->first_byte - attempt->sent);
+    counter_add(&shard->requests[exchange_class(x)], 1);
     learn_answer(x);
     if (x->pool->learns) {
         outcome = outcome_of_status(x->response.status);

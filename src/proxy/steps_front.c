@@ -321,7 +321,7 @@ static bool is_link_clean(const struct exchange *x)
 
 static void count(struct exchange *x)
 {
-    unsigned class = x->response.status / 100 % CODE_CLASSES;
+    unsigned class = exchange_class(x);
     struct listener_shard *listener =
         &x->session->guest.door->live->shards[x->worker->index];
     struct route_shard *route;
