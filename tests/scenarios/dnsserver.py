@@ -1,7 +1,9 @@
 """A DNS server on loopback, UDP and TCP on one port, whose answers a test can change.
 
 It knows A and AAAA and nothing else; a name it was not told is NXDOMAIN. `mode` makes it
-fail ('servfail'), keep silent ('silent') or truncate over UDP ('truncate').
+fail ('servfail'), keep silent ('silent') or truncate over UDP ('truncate'). A `twist`
+makes the packets that are sent instead of the honest one: twist(honest, peer, how), where
+peer is None over TCP; those of a list are sent one after the other.
 """
 
 import socket
@@ -15,6 +17,7 @@ class DnsServer:
     def __init__(self):
         self.answers = {}           # (name, type) -> (ttl, [addresses])
         self.mode = "answer"
+        self.twist = None
         self.asked = []             # (name, type, 'udp' or 'tcp')
         for _ in range(20):
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -37,9 +40,8 @@ class DnsServer:
         while True:
             try:
                 data, peer = self.udp.recvfrom(4096)
-                reply = self.reply(data, "udp")
-                if reply:
-                    self.udp.sendto(reply, peer)
+                for packet in self.packets(data, peer, "udp"):
+                    self.udp.sendto(packet, peer)
             except OSError:
                 return              # stopped
 
@@ -56,11 +58,16 @@ class DnsServer:
             sock.settimeout(10)
             try:
                 size = struct.unpack("!H", sock.recv(2, socket.MSG_WAITALL))[0]
-                reply = self.reply(sock.recv(size, socket.MSG_WAITALL), "tcp")
-                if reply:
-                    sock.sendall(struct.pack("!H", len(reply)) + reply)
+                for packet in self.packets(sock.recv(size, socket.MSG_WAITALL), None, "tcp"):
+                    sock.sendall(struct.pack("!H", len(packet)) + packet)
             except (OSError, struct.error):
                 pass
+
+    def packets(self, query, peer, how):
+        honest = self.reply(query, how)
+        if not honest:
+            return []
+        return self.twist(honest, peer, how) if self.twist else [honest]
 
     def reply(self, query, how):
         ident, flags, questions = struct.unpack("!HHH", query[:6])
