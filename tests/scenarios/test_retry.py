@@ -91,6 +91,29 @@ def test_post_on_a_connection_closed_while_idle(two):
                 time.sleep(0.05)
 
 
+@pytest.mark.parametrize("method, seen, status", [
+    ("GET", 2, 200), ("POST", 1, 502), ("PATCH", 1, 502)])
+def test_a_kept_connection_that_ends_when_the_request_is_through(two, method, seen, status):
+    """The server may have done it: only what may be done twice is sent a second time."""
+    first, other = two
+    told = {}
+
+    def part(conn, request):
+        request.read_body()
+        told[conn.number] = told.get(conn.number, 0) + 1
+        return conn.answer(200, b"once") if told[conn.number] == 1 else CLOSE
+
+    first.on("/c", part)
+    with Weir(config(first, runtime={"workers": 1})) as w, w.client() as c:
+        assert c.ask("POST", "/c", body=b"x").status == 200
+        first.forget()
+        answer = c.ask(method, "/c", {"X-Number": "7"}, None if method == "GET" else b"x")
+        assert answer.status == status
+        assert len(first.seen("/c")) == seen and first.accepted == seen - 1
+        assert w.wait_log(method=method, status=status).get("retries", 0) == seen - 1
+    assert not other.seen("/c")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
 def test_refused_connection_goes_elsewhere_for_every_method(two, method):
     good, bad = two
