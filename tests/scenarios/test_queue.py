@@ -221,28 +221,34 @@ def test_newest_first_past_the_slo(fresh, part):
 
 
 def test_one_client_does_not_stand_before_the_others(fresh, part):
+    """Clients are told apart by a keyed hash of 128 values: one of the four may share the turn
+    of the many by chance, two hardly ever do."""
     with Weir(config(fresh)) as w:
         first = occupy(w, part)
         many = [Ask(w, "/q?many", source="127.0.0.2") for _ in range(100)]
         wait_for(w, 100)
-        one = ask_in_turn(w, ["/q?one"], source="127.0.0.3")[0]
-        part.let(102)
-        assert [a.wait().status for a in [first, one, *many]] == [200] * 102
-        assert part.order.index("/q?one") <= 3
+        four = [ask_in_turn(w, [f"/q?{i}"], source=f"127.0.0.{3 + i}")[0] for i in range(4)]
+        part.let(105)
+        assert [a.wait().status for a in [first, *four, *many]] == [200] * 105
+        places = sorted(part.order.index(f"/q?{i}") for i in range(4))
+        assert places[2] <= 10, places
 
 
 def test_a_flood_does_not_fill_the_queue_for_others(fresh, part):
+    """Four come to a queue that one has filled, and each displaces one of its requests; unless
+    their hashes meet, see above."""
     with Weir(config(fresh, queue={"size": 20})) as w:
         first = occupy(w, part)
         many = [Ask(w, "/q?many", source="127.0.0.2") for _ in range(20)]
         wait_for(w, 20)
-        one = Ask(w, "/q?one", source="127.0.0.3")
-        until(lambda: any(a.answer for a in many))
+        four = [Ask(w, "/q?one", source=f"127.0.0.{3 + i}") for i in range(4)]
+        until(lambda: sum(a.answer is not None for a in many + four) == 4)
         part.let(21)
-        assert one.wait().status == first.wait().status == 200
-        answers = [a.wait() for a in many]
-        assert [a.status for a in answers].count(200) == 19
-        assert [a["Weir-Cause"] for a in answers if a.status != 200] == ["queue_full"]
+        assert first.wait().status == 200
+        answers = [a.wait() for a in many + four]
+        assert [a.status for a in answers].count(200) == 20
+        assert [a.wait().status for a in four].count(200) >= 3
+        assert {a["Weir-Cause"] for a in answers if a.status != 200} == {"queue_full"}
 
 
 def test_more_important_routes_first(fresh, part):
