@@ -27,9 +27,10 @@ struct visitor {
     struct wire wire;
     size_t piece, sip; /* bytes at a time, sent and read; 0: all */
     uint64_t gap, sip_gap;
-    size_t stuck_at;   /* sends no more from there on */
-    size_t deaf_at;    /* reads no more from there on */
-    size_t sent, read; /* in all */
+    size_t stuck_at;    /* sends no more from there on */
+    size_t deaf_at;     /* reads no more from there on */
+    size_t sent, read;  /* in all */
+    size_t read_before; /* when its end was last waited for */
     uint64_t idle_since, asked_at, shut_at;
     uint64_t tunnel_size, tunnel_sent, tunnel_read;
     bool is_piped, is_half_closing, waits_for_end;
