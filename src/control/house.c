@@ -4,7 +4,7 @@
 #include "control/degrade.h"
 #include "control/load.h"
 #include "control/maintenance.h"
-#include "control/metrics.h"
+#include "control/metrics/metrics.h"
 #include "control/orders.h"
 #include "control/status.h"
 #include "control/steward_inside.h"

@@ -152,7 +152,8 @@ static void test_ladder(void **state)
     assert_int_equal(house->worker.shed[PRIORITY_CRITICAL], 1);
     atomic_store(&live.level, DEGRADE_REDUCED);
     close_for("down", NULL);
-    ask_hear(GET, "<p>down</p>"); /* closed, and the ladder's level is told all the same */
+    ask_hear(GET,
+             "<p>down</p>"); /* closed, and the ladder's level is told all the same */
     assert_true(has_heard("Weir-Cause: maintenance\r\n"));
     assert_true(has_heard("Weir-Degrade: reduced\r\n"));
     house->worker.curbs = 0;

@@ -1,5 +1,5 @@
 /* There may be a hundred thousand samples, so labels are printed once for a histogram. */
-#include "control/exposition.h"
+#include "control/metrics/exposition.h"
 
 #include "base/text.h"
 

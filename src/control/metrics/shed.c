@@ -1,7 +1,7 @@
 /* Who is turned away, and why: maintenance, degradation. */
-#include "control/exposition.h"
+#include "control/metrics/exposition.h"
 #include "control/degrade.h"
-#include "control/metrics.h"
+#include "control/metrics/metrics.h"
 
 static void write_ladders(const struct overview *view, struct scroll *out)
 {

@@ -1,7 +1,7 @@
 /* The process, the configuration, listeners, routes, logs; pools are in metrics_pool.c. */
-#include "control/metrics.h"
+#include "control/metrics/metrics.h"
 
-#include "control/exposition.h"
+#include "control/metrics/exposition.h"
 
 str metrics_code_text(unsigned class)
 {

@@ -2,8 +2,8 @@
  * Circuit breakers of servers and of routes, in the same families: a server's samples have
  * pool, server and address, a route's have route. What has no breaker has no samples.
  */
-#include "control/exposition.h"
-#include "control/metrics.h"
+#include "control/metrics/exposition.h"
+#include "control/metrics/metrics.h"
 
 enum { LABELS_MOST = 5 };
 

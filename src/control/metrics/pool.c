@@ -1,6 +1,6 @@
 /* Pools, their servers and how they are. */
-#include "control/exposition.h"
-#include "control/metrics.h"
+#include "control/metrics/exposition.h"
+#include "control/metrics/metrics.h"
 
 /* Every server of every pool that is in the configuration. */
 #define EACH_SERVER(view, server)                                                 \

@@ -2,7 +2,7 @@
  * What Prometheus reads: right sums over workers, escaping, cumulative buckets, and which
  * series there are. tests/scenarios lets promtool look at a living daemon's.
  */
-#include "control/metrics.c"
+#include "control/metrics/metrics.c"
 
 #include "control/stage_test.h"
 
