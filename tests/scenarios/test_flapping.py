@@ -129,7 +129,8 @@ def test_a_black_hole_does_not_keep_what_it_attracts(four, balance):
                          pool={"balance": balance, "health": {
                              "active": "off", "passive": {"failures": 5, "eject": "30s"}}})
     with Weir(config) as w, Load(w.address(), clients=8, target="/c", pause=0) as load:
-        w.wait_state(hole.address, "ejected")
+        # One that has learnt so early that it fails may never ask it often enough to eject it.
+        until(lambda: w.state(hole.address) == "ejected" or load.done > 300, 30)
         failed = len(load.failed)
         done = load.done
         until(lambda: load.done > done + 300, 30)
