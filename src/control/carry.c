@@ -152,7 +152,7 @@ static struct pool_record *pool_new(struct registry *registry, str name)
 
     record->live.name = copy_str(name);
     record->live.worker_count = workers;
-    atomic_store_explicit(&record->live.retry_window.began, sys_now(),
+    atomic_store_explicit(&record->live.retry_window.word, retry_window_at(sys_now()),
                           memory_order_relaxed);
     record->live.shards = new_zeroed(workers * sizeof(struct pool_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct pool_desk));

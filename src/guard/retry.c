@@ -8,7 +8,8 @@
 
 enum { RETRY_BUSY = 10 };
 
-#define RETRY_WINDOW_NS (UINT64_C(10) * 1000000000)
+#define MS UINT64_C(1000000)
+#define RETRY_WINDOW UINT64_C(10000) /* ms */
 
 enum { BACKOFF_DOUBLINGS = 4 };
 
@@ -110,55 +111,112 @@ static uint64_t requests_of(const struct pool_live *pool)
     return sum;
 }
 
-/* A new window begins with what the requests since the last one began allow for. */
+static unsigned upto(uint64_t n)
+{
+    return n < UINT32_MAX ? (unsigned)n : UINT32_MAX;
+}
+
+static uint64_t retries_in(uint64_t word)
+{
+    return word & ((UINT64_C(1) << RETRY_WINDOW_BITS) - 1);
+}
+
+/* How long the window of that word has lasted, in ms. The worker that began it may be ahead
+ * of ours. */
+static uint64_t age_of(uint64_t word, uint64_t now)
+{
+    uint64_t began = word >> RETRY_WINDOW_BITS;
+
+    return now / MS > began ? now / MS - began : 0;
+}
+
+/* The next one begins. What the last ones have had is scaled to the length of one. */
 static void window_begin(struct pool_live *pool, const struct retries *retries,
                          uint64_t word, uint64_t now)
 {
     struct retry_window *window = &pool->retry_window;
-    uint64_t requests = requests_of(pool);
-    uint64_t began = atomic_load_explicit(&window->began, memory_order_relaxed);
+    uint64_t requests = requests_of(pool), age = age_of(word, now);
     uint64_t since =
         requests - atomic_load_explicit(&window->requests, memory_order_relaxed);
-    uint64_t share = since * retries->budget_share / 100;
+    uint64_t allowed =
+        (uint64_t)((unsigned __int128)since * retries->budget_share * RETRY_WINDOW / age);
 
-    if (began && now - began > RETRY_WINDOW_NS)
-        share = (uint64_t)((unsigned __int128)share * RETRY_WINDOW_NS / (now - began));
     if (!atomic_compare_exchange_strong_explicit(
-            &window->word, &word, (now / RETRY_WINDOW_NS) << 32, memory_order_relaxed,
+            &window->word, &word, retry_window_at(now), memory_order_relaxed,
             memory_order_relaxed))
         return; /* another worker was first */
-    atomic_store_explicit(&window->allowed,
-                          share < UINT32_MAX ? (unsigned)share : UINT32_MAX,
+    atomic_store_explicit(&window->allowed, upto(allowed / 100), memory_order_relaxed);
+    atomic_store_explicit(&window->used, upto(retries_in(word) * RETRY_WINDOW / age),
                           memory_order_relaxed);
-    atomic_store_explicit(&window->began, now, memory_order_relaxed);
     atomic_store_explicit(&window->requests, requests, memory_order_relaxed);
+    atomic_store_explicit(&window->hedges, 0, memory_order_relaxed);
 }
 
-/* Counts a retry in; where `must_fit`, or where the pool is busy enough for the window to
- * say something, only if it allows for one more. */
-static bool window_take(struct pool_live *pool, const struct retries *retries,
-                        uint64_t now, bool must_fit)
+/*
+ * How many retries this window may have by now: the share of its own requests, and what the
+ * last one has left, less with every moment that goes by. So they are never more than the
+ * share of all requests, at whatever moment one looks.
+ */
+static uint64_t window_room(struct pool_live *pool, const struct retries *retries,
+                            uint64_t word, uint64_t now, bool *is_busy)
 {
     struct retry_window *window = &pool->retry_window;
-    uint64_t word = atomic_load_explicit(&window->word, memory_order_relaxed);
+    uint64_t allowed = atomic_load_explicit(&window->allowed, memory_order_relaxed);
+    uint64_t used = atomic_load_explicit(&window->used, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(&window->requests, memory_order_relaxed);
+    uint64_t requests = requests_of(pool); /* another worker may just begin a window */
+    uint64_t since = requests > before ? requests - before : 0;
+    uint64_t own = since * retries->budget_share / 100, age = age_of(word, now);
+    uint64_t left = allowed > used && age < RETRY_WINDOW
+                        ? (allowed - used) * (RETRY_WINDOW - age) / RETRY_WINDOW
+                        : 0;
 
-    if (word >> 32 != now / RETRY_WINDOW_NS) {
+    *is_busy = allowed >= RETRY_BUSY || own >= RETRY_BUSY;
+    return own + left;
+}
+
+/* What this window has room for; UINT64_MAX: it says nothing, for the pool is too quiet, and
+ * need not say something. */
+static uint64_t room_now(struct pool_live *pool, const struct retries *retries,
+                         uint64_t now, bool must_fit)
+{
+    struct retry_window *window = &pool->retry_window;
+    uint64_t word = atomic_load_explicit(&window->word, memory_order_relaxed), room;
+    bool is_busy;
+
+    if (age_of(word, now) >= RETRY_WINDOW) {
         window_begin(pool, retries, word, now);
         word = atomic_load_explicit(&window->word, memory_order_relaxed);
     }
-    must_fit |=
-        atomic_load_explicit(&window->allowed, memory_order_relaxed) >= RETRY_BUSY;
+    room = window_room(pool, retries, word, now, &is_busy);
+    return must_fit || is_busy ? room : UINT64_MAX;
+}
+
+static bool count_retry(struct retry_window *window, uint64_t room)
+{
+    uint64_t word = atomic_load_explicit(&window->word, memory_order_relaxed);
+
     do {
-        if (must_fit && (uint32_t)word >=
-                            atomic_load_explicit(&window->allowed, memory_order_relaxed))
+        if (retries_in(word) >= room)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(
         &window->word, &word, word + 1, memory_order_relaxed, memory_order_relaxed));
     return true;
 }
 
-bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
-                       uint64_t now)
+static bool count_hedge(struct retry_window *window, uint64_t room)
+{
+    uint64_t word = atomic_load_explicit(&window->word, memory_order_relaxed);
+    unsigned hedges = atomic_fetch_add_explicit(&window->hedges, 1, memory_order_relaxed);
+
+    if (retries_in(word) + hedges < room)
+        return true;
+    atomic_fetch_sub_explicit(&window->hedges, 1, memory_order_relaxed);
+    return false;
+}
+
+static bool take(struct pool_live *pool, const struct retries *retries, uint64_t now,
+                 bool (*count)(struct retry_window *window, uint64_t room))
 {
     uint64_t requests = atomic_load_explicit(&pool->in_flight, memory_order_relaxed);
     uint64_t most = requests * retries->budget_share / 100;
@@ -167,10 +225,22 @@ bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
 
     if (most < retries->budget_floor)
         most = retries->budget_floor;
-    if (window_take(pool, retries, now, before >= most))
+    if (count(&pool->retry_window, room_now(pool, retries, now, before >= most)))
         return true;
     retry_budget_give(pool);
     return false;
+}
+
+bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
+                       uint64_t now)
+{
+    return take(pool, retries, now, count_retry);
+}
+
+bool retry_budget_take_hedge(struct pool_live *pool, const struct retries *retries,
+                             uint64_t now)
+{
+    return take(pool, retries, now, count_hedge);
 }
 
 void retry_budget_give(struct pool_live *pool)

@@ -62,11 +62,18 @@ uint32_t retry_after_read(str value);
  * RetryBudget). The first lets a quiet pool retry at all; the second lets all requests go
  * on elsewhere that a dying server takes along at once, which may well be more than the
  * share of what is in flight. Where ten seconds allow for ten retries, they alone count,
- * which keeps a storm to the share. Any thread. now:
+ * which keeps a storm to the share from its first second on. Any thread. now:
  * monotonic ns. Give back exactly once for each true, when that try has ended.
  */
 MUST_CHECK bool retry_budget_take(struct pool_live *pool, const struct retries *retries,
                                   uint64_t now);
+
+/* The same for a hedge, which can be left undone: it takes of the ten seconds only what the
+ * retries have left and takes nothing away from them, so that hedges cannot use up what is
+ * needed when a server dies. */
+MUST_CHECK bool retry_budget_take_hedge(struct pool_live *pool,
+                                        const struct retries *retries, uint64_t now);
+
 void retry_budget_give(struct pool_live *pool);
 
 #endif

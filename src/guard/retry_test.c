@@ -270,7 +270,7 @@ static void test_budget_for_a_server_that_dies(void **state)
     assert_int_equal(retries_of(pool, BEGIN), 8); /* no request has come yet */
     end_retries(pool);
     shards[0].requests = shards[1].requests = 500;
-    assert_int_equal(retries_of(pool, BEGIN + RETRY_WINDOW_NS), 200);
+    assert_int_equal(retries_of(pool, BEGIN + RETRY_WINDOW * MS), 192); /* 8 were there */
     free(pool);
 }
 
@@ -288,6 +288,61 @@ static void test_budget_in_a_storm(void **state)
         retried += retries_of(pool, BEGIN + second * UINT64_C(1000000000));
     }
     assert_in_range(retried, 100000 * 15 / 100, 100000 * 20 / 100 + 100 * 8);
+    free(pool);
+}
+
+/* Nor by a storm that begins and ends at any moment: a part of the first window, of two, of
+ * many. Beside the share there is only what it takes to find out that the pool is busy. */
+static void test_budget_in_any_stretch_of_a_storm(void **state)
+{
+    for (unsigned tenths = 5; tenths < 400; tenths += 7) {
+        _Alignas(CACHE_LINE) struct pool_shard shards[2] = {0};
+        struct pool_live *pool = busy_pool(shards);
+        unsigned retried = 0, most = tenths * 50;
+
+        atomic_store(&pool->retry_window.word, retry_window_at(BEGIN));
+        for (unsigned tenth = 1; tenth <= tenths; tenth++) {
+            shards[0].requests += 50;
+            end_retries(pool);
+            retried += retries_of(pool, BEGIN + tenth * 100 * MS);
+        }
+        assert_in_range(retried, most * 19 / 100, most * 20 / 100 + 1);
+        free(pool);
+    }
+}
+
+/* What was saved in ten quiet seconds is there for the next moment, and less later on. */
+static void test_budget_that_was_saved(void **state)
+{
+    for (unsigned seconds = 0; seconds <= 9; seconds += 3) {
+        _Alignas(CACHE_LINE) struct pool_shard shards[2] = {{.requests = 1000}};
+        struct pool_live *pool = busy_pool(shards);
+
+        atomic_store(&pool->retry_window.word,
+                     retry_window_at(BEGIN - RETRY_WINDOW * MS));
+        assert_true(retry_budget_take(pool, &defaults, BEGIN));
+        assert_int_equal(retries_of(pool, BEGIN + seconds * 1000 * MS),
+                         200 - 20 * seconds - 1);
+        free(pool);
+    }
+}
+
+/* Hedges take what retries have left, and nothing away from them. */
+static void test_hedges_come_after_retries(void **state)
+{
+    _Alignas(CACHE_LINE) struct pool_shard shards[2] = {{.requests = 1000}};
+    struct pool_live *pool = busy_pool(shards);
+    unsigned hedges = 0;
+
+    atomic_store(&pool->retry_window.word, retry_window_at(BEGIN));
+    for (unsigned i = 0; i < 50; i++)
+        assert_true(retry_budget_take(pool, &defaults, BEGIN));
+    while (retry_budget_take_hedge(pool, &defaults, BEGIN))
+        hedges++;
+    assert_int_equal(hedges, 150);
+    assert_int_equal(retries_of(pool, BEGIN), 150);
+    assert_false(retry_budget_take_hedge(pool, &defaults, BEGIN));
+    assert_int_equal(pool->retries_in_flight, 50 + 150 + 150);
     free(pool);
 }
 
@@ -319,6 +374,9 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_budget_for_a_server_that_dies),
         cmocka_unit_test(test_budget_in_a_storm),
+        cmocka_unit_test(test_budget_in_any_stretch_of_a_storm),
+        cmocka_unit_test(test_budget_that_was_saved),
+        cmocka_unit_test(test_hedges_come_after_retries),
         cmocka_unit_test(test_budget_does_not_pile_up),
     };
 

@@ -169,13 +169,21 @@ struct pool_desk {
     struct hedge_book hedges;
 };
 
+enum { RETRY_WINDOW_BITS = 24 }; /* for the retries in one */
+
 /* Retries of the last seconds, for the budget (guard/retry). Touched by retries alone. */
 struct retry_window {
-    _Atomic(uint64_t) word;     /* number of the window << 32 | retries in it */
-    _Atomic(unsigned) allowed;  /* in it */
-    _Atomic(uint64_t) began;    /* monotonic ns */
-    _Atomic(uint64_t) requests; /* of the pool, when it began */
+    _Atomic(uint64_t) word;          /* when it began (retry_window_at) | retries in it */
+    _Atomic(unsigned) hedges;        /* in it, counted apart */
+    _Atomic(unsigned) allowed, used; /* in the one before it */
+    _Atomic(uint64_t) requests;      /* of the pool, when it began */
 };
+
+/* The word of a window that begins now (monotonic ns): ms, in the upper bits. */
+static inline uint64_t retry_window_at(uint64_t now)
+{
+    return now / 1000000 << RETRY_WINDOW_BITS;
+}
 
 struct pool_live {
     str name;

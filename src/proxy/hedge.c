@@ -60,7 +60,7 @@ static bool take(struct exchange *x, struct attempt *attempt)
 
     if (!hedging_take(book_of(x)))
         return false;
-    if (retry_budget_take(pool, &x->pool->retries, exchange_now(x))) {
+    if (retry_budget_take_hedge(pool, &x->pool->retries, exchange_now(x))) {
         attempt->retry_of = pool;
         attempt->server = attempt_pick(x, attempt, false);
         if (attempt->server)
