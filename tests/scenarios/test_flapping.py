@@ -64,8 +64,8 @@ def test_one_that_flaps_rests_longer_each_time_and_starts_slowly(four):
     for o in four[1:]:
         o.on("/c", lambda conn, seen: conn.answer(200, b"x"))
     config = checked(*four, runtime={"workers": 1}, defaults={"retries": {"count": 0}})
-    config["pools"]["main"]["slow_start"] = "1s"
-    config["pools"]["main"]["health"]["passive"] = {"failures": 3, "eject": "1s"}
+    config["pools"]["main"]["slow_start"] = f"{stage.SLOW}s"
+    config["pools"]["main"]["health"]["passive"] = {"failures": 3, "eject": f"{stage.SLOW}s"}
     rests = []
 
     def rest():
@@ -84,9 +84,8 @@ def test_one_that_flaps_rests_longer_each_time_and_starts_slowly(four):
         all_up(weir)
         for _ in range(3):
             rests.append(rest())
-            until(lambda: weir.state(flaps.address) == "up", 20)
-            assert weir.servers()[flaps.address]["slow_start"], "it comes back slowly"
-        assert 1 <= rests[0] < 1.2 and rests[2] > 1.8 * rests[0], rests
+            until(lambda: weir.servers()[flaps.address].get("slow_start"), 20)
+        assert stage.SLOW <= rests[0] < 1.2 * stage.SLOW and rests[2] > 1.8 * rests[0], rests
         flaps.on("/c", lambda conn, seen: conn.answer(200, b"x"))
         until(lambda: weir.state(flaps.address) == "up" and
               not weir.servers()[flaps.address].get("slow_start"), 20)
@@ -129,13 +128,11 @@ def test_a_black_hole_does_not_keep_what_it_attracts(four, balance):
                          pool={"balance": balance, "health": {
                              "active": "off", "passive": {"failures": 5, "eject": "30s"}}})
     with Weir(config) as w, Load(w.address(), clients=8, target="/c", pause=0) as load:
-        # One that has learnt so early that it fails may never ask it often enough to eject it.
-        until(lambda: w.state(hole.address) == "ejected" or load.done > 300, 30)
-        failed = len(load.failed)
+        if "connections" in balance:        # the others see that it fails, and keep away
+            w.wait_state(hole.address, "ejected")
         done = load.done
-        until(lambda: load.done > done + 300, 30)
-        assert len(load.failed) - failed <= 8, "those under way when it was ejected"
-        assert len(hole.seen("/c")) <= 5 + 2 * 8
+        until(lambda: load.done > done + 400, 40)
+        assert len(load.failed) <= len(hole.seen("/c")) <= 5 + 2 * 8
 
 
 @pytest.mark.parametrize("cap, rest", [("50%", 2), ("25%", 1), ("100%", 3), ("0%", 0)])
