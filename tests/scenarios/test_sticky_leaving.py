@@ -119,14 +119,16 @@ def test_tcp_clients_of_a_leaving_server_do_not_wait(two):
         with from_ip("127.0.0.2") as own:
             assert b"X-Origin: a" in own.recv(4096)
         order(w, "drain", "main/a")
-        with from_ip("127.0.0.3") as holds, from_ip("127.0.0.3") as waits:
+        with from_ip("127.0.0.3") as holds:
             assert b"X-Origin: b" in holds.recv(4096)
+            waits = from_ip("127.0.0.3")
             until(lambda: w.metrics().get("weir_pool_queue_length") == 1)
             for _ in range(6):
                 with from_ip("127.0.0.2") as own:
                     assert b"X-Origin: a" in own.recv(4096)
             holds.close()
             assert b"X-Origin: b" in waits.recv(4096)
+            waits.close()
 
 
 def test_when_the_drain_is_over_its_clients_move_and_nothing_is_cut(two):
