@@ -25,9 +25,8 @@ static inline bool is_whole(const struct field *field)
 /* Does it stand behind that run of fields, with a line end between? */
 static inline bool follows(const struct field *field, str run)
 {
-    const char *end = run.p + run.n;
-
-    return run.n && field->name.p == end + 2 && memcmp(end, "\r\n", 2) == 0;
+    return run.n && field->name.p == run.p + run.n + 2 &&
+           memcmp(run.p + run.n, "\r\n", 2) == 0;
 }
 
 static inline void write_run(struct text *out, str run)

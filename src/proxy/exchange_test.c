@@ -475,7 +475,7 @@ static void test_bulk_download(void **state)
 /* A client that does not read holds what the kernel has not taken, and no second buffer. */
 static void test_slow_reader_holds_one_buffer(void **state)
 {
-    enum { SIZE = 8 << 20, STILL = 20 };
+    enum { SIZE = 64 << 20, STILL = 20 }; /* more than all sockets take */
     uint64_t poured = 0, before = 1;
     int client, server;
 
@@ -486,7 +486,7 @@ static void test_slow_reader_holds_one_buffer(void **state)
     say(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     server = server_take_one(0);
     hear(server, "\r\n\r\n");
-    say(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800000\r\n");
+    say(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4000000\r\n");
     hear(client, "\r\n\r\n");
     for (unsigned still = 0; still < STILL; still = poured == before ? still + 1 : 0) {
         before = poured;
