@@ -66,8 +66,8 @@ enum err conn_connected(struct conn *conn)
         return ERR_OK;
     if (!conn->can_write && !conn->has_ended)
         return ERR_AGAIN;
-    if ((e = sys_socket_error(conn->watch.fd)))
-        return e;
+    if (conn->has_ended && (e = sys_socket_error(conn->watch.fd)))
+        return e; /* who can write, and was told of no end, is connected */
     conn->is_connecting = false;
     return ERR_OK;
 }

@@ -323,6 +323,7 @@ static void h1_send_head(struct http_end *end, const struct head_send *what)
         h1_write_request(&text, what->head, what->target, after);
     CHECK(!text.overflow); /* heads are bounded by CHUNK_LARGE, edits by configuration */
     h1->pending = (unsigned)text.n;
+    h1->is_last_answer = what->is_response && what->closes;
 }
 
 static str last_chunk(struct body *body, char *memory, size_t room)
@@ -343,6 +344,7 @@ static str last_chunk(struct body *body, char *memory, size_t room)
 static NEVER_INLINE void send_chunk(struct h1_end *h1, struct parcel *parcel,
                                     struct body *body, str data, bool last)
 {
+    bool with_fin = last && h1->is_last_answer;
     char size_line[H1_CHUNK_SIZE_MOST];
     char tail[BODY_TRAILER_ROOM + 64];
 
@@ -356,7 +358,7 @@ static NEVER_INLINE void send_chunk(struct h1_end *h1, struct parcel *parcel,
     }
     if (last)
         parcel_add(parcel, last_chunk(body, tail, sizeof tail));
-    parcel_send(parcel, h1, false);
+    parcel_send(parcel, h1, with_fin);
 }
 
 static void h1_send_body(struct http_end *end, struct body *body, str data, bool last)
@@ -370,7 +372,7 @@ static void h1_send_body(struct http_end *end, struct body *body, str data, bool
         return;
     }
     parcel_add(&parcel, data);
-    parcel_send(&parcel, h1, false);
+    parcel_send(&parcel, h1, last && h1->is_last_answer);
 }
 
 void h1_end_send_raw(struct h1_end *h1, str bytes)

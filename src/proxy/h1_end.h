@@ -16,9 +16,10 @@ struct h1_end {
     struct chunk *head; /* holds the head that was read last: slices point into it */
     struct chunk *out;  /* waits for the socket, oldest first */
     struct h1_reader reader;
-    unsigned body_at;  /* where in the head's chunk the body begins */
-    unsigned pending;  /* bytes of a head in the engine's scratch; gone with a send */
-    bool is_past_head; /* the body has gone on in another chunk */
+    unsigned body_at;    /* where in the head's chunk the body begins */
+    unsigned pending;    /* bytes of a head in the engine's scratch; gone with a send */
+    bool is_past_head;   /* the body has gone on in another chunk */
+    bool is_last_answer; /* our FIN follows its end at once, and may leave with it */
 };
 
 /* The conn must have been initialised (conn_init or conn_dial). */

@@ -43,7 +43,9 @@ struct http_end_ops {
     /* Are there bytes received that nobody has read? Then they go first, by copying. */
     bool (*has_input)(const struct http_end *end);
 
-    /* Payload to the peer, framed as body->to_framing says. `last`: the body ends. */
+    /* Payload to the peer, framed as body->to_framing says. `last`: the body ends. After
+     * the end of a response that closes, the connection is closed or shut in the same turn:
+     * the end may wait for that, to leave in one segment with our FIN. */
     void (*send_body)(struct http_end *end, struct body *body, str data, bool last);
 
     /* May send_body be called? False while bytes wait for the socket. */

@@ -152,8 +152,9 @@ static enum err receive(struct relay_way *way)
 }
 
 /* Moves what it can. ERR_OK: its turn is over, there may be more. */
-static enum err way_run(struct relay_way *way)
+static enum err way_run(struct relay *relay, struct relay_way *way)
 {
+    const struct relay_way *back = &relay->ways[way == relay->ways];
     enum err e = ERR_OK;
 
     for (int i = 0; i < PIECES_A_TURN && !e; i++) {
@@ -163,7 +164,8 @@ static enum err way_run(struct relay_way *way)
     }
     if (e == ERR_EOF) {
         way->is_over = true;
-        conn_shutdown(way->to);
+        if (!back->is_over) /* else both are closed at once */
+            conn_shutdown(way->to);
     }
     if ((e == ERR_EOF || e == ERR_AGAIN) &&
         !(way->chunk && way->chunk->at < way->chunk->end)) {
@@ -190,7 +192,7 @@ void relay_wake(struct relay *relay)
 
     for (int i = 0; i < 2; i++) {
         struct relay_way *way = &relay->ways[i];
-        enum err e = way->is_over ? ERR_AGAIN : way_run(way);
+        enum err e = way->is_over ? ERR_AGAIN : way_run(relay, way);
 
         if (e == ERR_OK)
             goes_on = true;

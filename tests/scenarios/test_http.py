@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import struct
 import time
 
 import pytest
@@ -28,6 +30,18 @@ def test_connection_close_is_obeyed(weir, fresh):
         answer = c.ask(fields={"Connection": "close"})
         assert answer.status == 200 and answer["Connection"] == "close"
         assert c.closed()
+
+
+def test_the_end_of_an_answer_and_of_the_connection_leave_together(weir):
+    counts = []
+    for _ in range(4):
+        with weir.client() as c:
+            assert c.ask(fields={"Connection": "close"}).status == 200
+            assert c.closed()
+            info = c.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+            counts.append(struct.unpack_from("I", info, 140)[0])  # tcpi_segs_in
+    assert min(counts) <= 3, \
+        f"the handshake, an ACK of the request, the answer with the FIN: {counts}"
 
 
 def test_pipelined_answers_come_in_order(weir, fresh):

@@ -180,6 +180,24 @@ def test_proxy_header_ipv6(heads):
     assert socket.inet_ntop(socket.AF_INET6, source) == "::1" and sport == mine[1]
 
 
+def test_a_server_that_speaks_first_has_the_proxy_header_at_once():
+    def part(sock, _):
+        head = sock.recv(16, socket.MSG_WAITALL)
+        sock.recv(struct.unpack("!H", head[14:16])[0], socket.MSG_WAITALL)
+        sock.sendall(b"220 hello\r\n")
+        sock.recv(100)
+
+    took = []
+    with TcpOrigin(part) as server, \
+            Weir(tcp_config(server, pool={"proxy_protocol": "v2"})) as w:
+        for _ in range(8):
+            began = time.monotonic()
+            with w.client() as c:
+                assert c.reader.exactly(11) == b"220 hello\r\n"
+            took.append(time.monotonic() - began)
+    assert min(took) < 0.19, "a kernel that waits for more sends after 200 ms"
+
+
 def test_proxy_header_to_an_http_server():
     got = []
 
