@@ -115,7 +115,7 @@ static void send_some(struct serving *serving)
         n = end - serving->out_at;
         if (serving->piece && serving->piece < n)
             n = serving->piece;
-        e = side_send(serving->side, serving->out.p + serving->out_at, n, &n);
+        e = side_send(serving->side, serving->out.p + serving->out_at, n, false, &n);
         if (e == ERR_AGAIN)
             return;
         if (e) {
@@ -146,7 +146,7 @@ static void continue_at_last(struct serving *serving)
     str text = STR("HTTP/1.1 100 Continue\r\n\r\n");
     size_t n;
 
-    while (text.n && !side_send(serving->side, text.p, text.n, &n))
+    while (text.n && !side_send(serving->side, text.p, text.n, false, &n))
         text = str_from(text, n);
     if (text.n)
         over(serving, true);
@@ -240,7 +240,7 @@ static void echo(struct serving *serving)
 
         while (serving->out_at < held->n) {
             if ((e = side_send(side, held->p + serving->out_at, held->n - serving->out_at,
-                               &n))) {
+                               false, &n))) {
                 if (e != ERR_AGAIN)
                     over(serving, true);
                 return;

@@ -157,11 +157,10 @@ enum err sys_send(int fd, const struct iovec *parts, unsigned count, bool more,
     enum err e = ERR_OK;
     size_t total = 0;
 
-    (void)more;
     for (unsigned i = 0; i < count; i++) {
         size_t n = 0;
 
-        e = side_send(side, parts[i].iov_base, parts[i].iov_len, &n);
+        e = side_send(side, parts[i].iov_base, parts[i].iov_len, more, &n);
         if (e)
             break;
         total += n;
@@ -243,14 +242,15 @@ static enum err fill(struct side *from, struct pipe_bytes *pipe, size_t n, size_
     return side_has_ended(from) ? from->is_reset ? ERR_RESET : ERR_EOF : ERR_AGAIN;
 }
 
-static enum err drain(struct pipe_bytes *pipe, struct side *to, size_t n, size_t *moved)
+static enum err drain(struct pipe_bytes *pipe, struct side *to, size_t n, bool more,
+                      size_t *moved)
 {
     size_t held = pipe->end - pipe->at;
     enum err e;
 
     if (!held)
         return ERR_AGAIN;
-    e = side_send(to, pipe->p + pipe->at, n < held ? n : held, moved);
+    e = side_send(to, pipe->p + pipe->at, n < held ? n : held, more, moved);
     if (!e)
         pipe->at += *moved;
     return e;
@@ -259,10 +259,9 @@ static enum err drain(struct pipe_bytes *pipe, struct side *to, size_t n, size_t
 enum err sys_splice(int from, int to, size_t n, bool more, size_t *moved)
 {
     struct file *source = file_get(from), *sink = file_get(to);
-    enum err e = source->pipe ? drain(source->pipe, sink->side, n, moved)
+    enum err e = source->pipe ? drain(source->pipe, sink->side, n, more, moved)
                               : fill(source->side, sink->pipe, n, moved);
 
-    (void)more;
     trace(source->pipe ? "splice out" : "splice in",
           (source->pipe ? sink : source)->side->stream->number,
           e ? (uint64_t)e << 32 : *moved);

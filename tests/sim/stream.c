@@ -87,7 +87,7 @@ static void start_moving(struct side *to)
 {
     struct lane *lane = &to->in;
 
-    if (lane->is_moving || to->stream->is_lost ||
+    if (lane->is_moving || lane->is_corked || to->stream->is_lost ||
         (lane->arrived == lane->end && (!lane->has_fin || lane->fin_arrived)))
         return;
     lane->is_moving = true;
@@ -182,13 +182,14 @@ static void append(struct lane *lane, const char *p, size_t n)
     lane->end += n;
 }
 
-enum err side_send(struct side *side, const char *p, size_t n, size_t *sent)
+enum err side_send(struct side *side, const char *p, size_t n, bool more, size_t *sent)
 {
     struct side *to = side_peer(side);
     struct lane *lane = &to->in;
     size_t held = lane->end - lane->at;
     size_t take = held < lane->most ? lane->most - held : 0;
 
+    lane->is_corked = false; /* a call that is not taken whole pushes */
     if (side->error) {
         enum err e = side->error;
 
@@ -199,21 +200,26 @@ enum err side_send(struct side *side, const char *p, size_t n, size_t *sent)
         return ERR_RESET;
     if (side->is_connecting || !take) {
         lane->is_wanted = true;
+        start_moving(to);
         return ERR_AGAIN;
     }
-    if (take < n)
+    if (take < n) {
         lane->is_wanted = true;
-    else
+        more = false;
+    } else {
         take = n;
+    }
     if (take > 1 && !side->stream->is_brisk &&
         draw_percent(5)) { /* the kernel has little memory just now */
         take = 1 + draw(take - 1);
         if (!lane->is_wanted)
             world_after(delay_of(side), room_arrives, side, 0);
         lane->is_wanted = true;
+        more = false;
     }
     append(lane, p, take);
     *sent = take;
+    lane->is_corked = more;
     start_moving(to);
     return ERR_OK;
 }
@@ -224,6 +230,7 @@ void side_shutdown(struct side *side)
         return;
     side->is_shut = true;
     side_peer(side)->in.has_fin = true;
+    side_peer(side)->in.is_corked = false;
     start_moving(side_peer(side));
 }
 

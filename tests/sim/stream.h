@@ -28,6 +28,8 @@ struct lane {
     bool has_fin, fin_arrived;
     bool is_moving; /* a happening will bring more */
     bool is_wanted; /* the sender has heard "would block" */
+    bool
+        is_corked; /* the sender has promised more, and until then keeps what is unsent */
 };
 
 struct side {
@@ -63,9 +65,10 @@ struct stream *stream_new(const struct addr *client, const struct addr *server);
 /* Gives the memory of all streams back. */
 void streams_free(void);
 
-/* As sys_recv and sys_send. */
+/* As sys_recv and sys_send; but a kernel does not wait for ever for the "more". */
 MUST_CHECK enum err side_recv(struct side *side, char *p, size_t n, size_t *got);
-MUST_CHECK enum err side_send(struct side *side, const char *p, size_t n, size_t *sent);
+MUST_CHECK enum err side_send(struct side *side, const char *p, size_t n, bool more,
+                              size_t *sent);
 void side_shutdown(struct side *side);
 
 /* With bytes unread, or when asked to, a close is a RST. */

@@ -244,7 +244,7 @@ static void send_some(struct visitor *visitor)
                 all_sent(visitor);
             return;
         }
-        e = side_send(visitor->side, visitor->out.p + visitor->out_at, n, &n);
+        e = side_send(visitor->side, visitor->out.p + visitor->out_at, n, false, &n);
         if (e)
             return; /* a broken one is seen by reading */
         visitor->out_at += n;
