@@ -3,12 +3,24 @@
 
 #include "base/check.h"
 
+/* A reload of thousands of servers comes as thousands of letters, each of which closes a
+ * connection; those whose bytes have come meanwhile must not wait for all of them. */
+static void open_mail(struct deferred *deferred)
+{
+    struct loop *loop = container_of(deferred, struct loop, mail_left);
+
+    if (mailbox_open_some(&loop->mailbox, LOOP_MAIL))
+        loop_defer(loop, deferred);
+}
+
 static void mail_ready(struct watch *watch, unsigned ready)
 {
     struct loop *loop = container_of(watch, struct loop, mail_watch);
 
     (void)ready;
-    mailbox_open(&loop->mailbox);
+    sys_event_take(loop->mailbox.event);
+    if (list_is_empty(&loop->mail_left.node))
+        open_mail(&loop->mail_left);
 }
 
 enum err loop_init(struct loop *loop)
@@ -17,6 +29,7 @@ enum err loop_init(struct loop *loop)
 
     *loop = (struct loop){.poll = -1};
     list_init(&loop->deferred);
+    deferred_init(&loop->mail_left, open_mail);
     loop->now = sys_now();
     timer_wheel_init(&loop->timers, loop->now);
     if ((e = mailbox_init(&loop->mailbox)))
@@ -38,6 +51,7 @@ fail:
 void loop_close(struct loop *loop)
 {
     loop_forget(loop, &loop->mail_watch);
+    deferred_cancel(&loop->mail_left);
     mailbox_close(&loop->mailbox);
     sys_close(loop->poll);
 }

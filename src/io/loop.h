@@ -26,7 +26,7 @@ struct deferred {
     void (*run)(struct deferred *deferred);
 };
 
-enum { LOOP_EVENTS = 128 };
+enum { LOOP_EVENTS = 128, LOOP_MAIL = 64 /* letters opened at once */ };
 
 struct loop {
     uint64_t now; /* monotonic ns, read once a turn, after the wait */
@@ -36,6 +36,7 @@ struct loop {
     struct list deferred;
     struct mailbox mailbox;
     struct watch mail_watch;
+    struct deferred mail_left;      /* what a turn has not opened is for the next one */
     unsigned event_at, event_count; /* the batch being told */
     unsigned told;                  /* events of this turn */
     struct sys_event events[LOOP_EVENTS];

@@ -87,23 +87,31 @@ static void watch_told(struct watch *watch, unsigned ready)
     loop_forget(&loop, &watches[watch == &watches[0]]); /* the other one */
 }
 
+static void open_pipe(unsigned i)
+{
+    assert_int_equal(pipe(pipes[i]), 0);
+    watch_init(&watches[i], pipes[i][0], watch_told);
+    assert_int_equal(loop_watch(&loop, &watches[i]), ERR_OK);
+    assert_int_equal(write(pipes[i][1], "x", 1), 1);
+}
+
 static void open_pipes(void)
 {
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(pipe(pipes[i]), 0);
-        watch_init(&watches[i], pipes[i][0], watch_told);
-        assert_int_equal(loop_watch(&loop, &watches[i]), ERR_OK);
-        assert_int_equal(write(pipes[i][1], "x", 1), 1);
-    }
+    open_pipe(0);
+    open_pipe(1);
+}
+
+static void close_pipe(unsigned i)
+{
+    loop_unwatch(&loop, &watches[i]);
+    close(pipes[i][0]);
+    close(pipes[i][1]);
 }
 
 static void close_pipes(void)
 {
-    for (int i = 0; i < 2; i++) {
-        loop_unwatch(&loop, &watches[i]);
-        close(pipes[i][0]);
-        close(pipes[i][1]);
-    }
+    close_pipe(0);
+    close_pipe(1);
 }
 
 /* Both have news in one batch; who is told first makes the other one go. */
@@ -192,6 +200,32 @@ static void test_mail_of_many_threads(void **state)
         assert_int_equal(next[i], LETTERS);
 }
 
+/* However much mail comes at once, a turn opens a bounded part of it and then looks who else
+ * has news; the rest needs no further event. */
+static void test_mail_does_not_hold_up_io(void **state)
+{
+    struct sender sender = {.index = 0};
+    unsigned turns = 0;
+
+    (void)state;
+    opened = next[0] = 0;
+    open_pipe(0);
+    while (send_next(&sender))
+        ;
+    for (; opened < LETTERS; turns++) {
+        unsigned before = opened;
+
+        if (turns == 3)
+            assert_int_equal(write(pipes[0][1], "y", 1), 1);
+        assert_true(loop_turn(&loop)); /* hangs if the rest is forgotten */
+        assert_true(opened > before && opened - before <= 2 * LOOP_MAIL);
+        if (turns == 3)
+            assert_string_equal(told, "aa");
+    }
+    assert_true(turns >= LETTERS / (2 * LOOP_MAIL));
+    close_pipe(0);
+}
+
 /* ---- the engine ---- */
 
 static void test_chunks_and_pipes(void **state)
@@ -232,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_io_before_timers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mail_of_many_threads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mail_does_not_hold_up_io, set_up, tear_down),
         cmocka_unit_test(test_chunks_and_pipes),
     };
 

@@ -1,9 +1,12 @@
-/* Post: push on the stack. Open: take the whole stack, turn it round, call each. */
+/* Post: push on the stack. Open: take the whole stack, turn it round, call one by one. */
 #include "io/mailbox.h"
+
+#include <limits.h>
 
 enum err mailbox_init(struct mailbox *box)
 {
     atomic_init(&box->newest, NULL);
+    box->taken = NULL;
     return sys_event_new(&box->event);
 }
 
@@ -24,11 +27,11 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
         sys_event_post(box->event);
 }
 
-void mailbox_open(struct mailbox *box)
+/* The stack, turned round. */
+static struct mail *take_all(struct mailbox *box)
 {
     struct mail *mail, *oldest = NULL;
 
-    sys_event_take(box->event);
     mail = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
     while (mail) {
         struct mail *next = mail->next;
@@ -37,10 +40,25 @@ void mailbox_open(struct mailbox *box)
         oldest = mail;
         mail = next;
     }
-    while (oldest) {
-        struct mail *next = oldest->next;
+    return oldest;
+}
 
-        oldest->open(oldest);
-        oldest = next;
+bool mailbox_open_some(struct mailbox *box, unsigned most)
+{
+    for (unsigned i = 0; i < most; i++) {
+        struct mail *mail = box->taken ? box->taken : take_all(box);
+
+        if (!mail)
+            return false;
+        box->taken = mail->next;
+        mail->open(mail);
     }
+    return box->taken || atomic_load_explicit(&box->newest, memory_order_relaxed);
+}
+
+void mailbox_open(struct mailbox *box)
+{
+    sys_event_take(box->event);
+    while (mailbox_open_some(box, UINT_MAX))
+        ;
 }

@@ -21,7 +21,8 @@ struct mail {
 
 struct mailbox {
     _Atomic(struct mail *) newest;
-    int event; /* readable when there is mail */
+    struct mail *taken; /* the owner's: taken off and not opened yet, oldest first */
+    int event;          /* readable when there is mail */
 };
 
 MUST_CHECK enum err mailbox_init(struct mailbox *box);
@@ -32,5 +33,9 @@ void mailbox_post(struct mailbox *box, struct mail *mail);
 
 /* On the owner's thread, when `event` is readable: opens all mail, oldest first. */
 void mailbox_open(struct mailbox *box);
+
+/* Opens so many at the most. True: there is more, of which `event` may not tell again.
+ * The owner takes the event before the first call. */
+bool mailbox_open_some(struct mailbox *box, unsigned most);
 
 #endif
