@@ -10,7 +10,10 @@
  *   --path /1k --size N     what is asked for
  *   --header "Name: value"  one more field in each request
  *   --fresh                 a new connection for every request
- *   --seconds S             how long to start new requests, or
+ *   --rate R                so many requests a second, whether answers come or not: one that
+ *                           finds all connections busy waits, and that counts as its time
+ *   --seconds S             how long to start new requests, SIGTERM ends it earlier,
+ *                           without those that are late; or
  *   --requests N            how many to make in all
  *   --hold                  one request on each connection, print "held", keep all open
  *                           until standard input ends
@@ -38,7 +41,7 @@
 
 enum { HEAD_MAX = 4096, SCRATCH = 1 << 18, BATCH = 256, OPENING = 32 };
 #define SECOND 1000000000ULL
-#define GRACE (5 * SECOND) /* how long an answer may take after the last request began */
+#define GRACE (20 * SECOND) /* how long an answer may take after the last request began */
 
 enum kind { KIND_HTTP, KIND_ECHO, KIND_FEED };
 enum loss { LOSS_REFUSED, LOSS_RESET, LOSS_CLOSED, LOSS_STATUS, LOSS_SILENT, LOSS_COUNT };
@@ -53,7 +56,7 @@ struct plan {
     size_t size;
     bool is_fresh;
     bool is_hold;
-    double seconds;
+    double seconds, rate; /* rate 0: the next when the last is answered */
     unsigned long requests;
 };
 
@@ -80,7 +83,8 @@ static unsigned long started, completed, polite, dropped;
 static unsigned long losses[LOSS_COUNT];
 static unsigned *times; /* microseconds of each completed request */
 static size_t times_room;
-static unsigned long long last_start; /* no request begins after this */
+static unsigned long long first_start, last_start; /* none is due after that */
+static volatile sig_atomic_t is_told_to_end;
 
 static void die(const char *what)
 {
@@ -95,9 +99,26 @@ static unsigned long long now(void)
     return (unsigned long long)time.tv_sec * SECOND + (unsigned long long)time.tv_nsec;
 }
 
+/* When the request of that number is due at the rate. */
+static unsigned long long due_at(unsigned long number)
+{
+    return first_start + (unsigned long long)((double)number / plan.rate * SECOND);
+}
+
 static bool may_start(void)
 {
-    return started < plan.requests && (plan.seconds <= 0 || now() < last_start);
+    unsigned long long due = plan.rate > 0 ? due_at(started) : 0, time = now();
+    if (started >= plan.requests || time < due)
+        return false;
+    return plan.seconds <= 0 || (due ? due : time) < last_start;
+}
+
+/* Nothing will be due any more. */
+static bool is_over(void)
+{
+    if (plan.rate > 0 && started < plan.requests)
+        return plan.seconds > 0 && due_at(started) >= last_start;
+    return !may_start();
 }
 
 static void time_note(unsigned long long began)
@@ -177,7 +198,7 @@ static void conn_start(struct conn *conn)
     conn->head_len = 0;
     conn->left = plan.kind == KIND_HTTP ? 0 : plan.size;
     conn->unsent = request_len;
-    conn->began = now();
+    conn->began = plan.rate > 0 ? due_at(started - 1) : now();
     if (conn->fd < 0 && !conn_open(conn))
         conn_lose(conn, loss_of_errno());
     else
@@ -308,10 +329,20 @@ static int round_start(void)
     return busy;
 }
 
-static void events_handle(int timeout)
+static struct timespec time_to_wait(void)
+{
+    unsigned long long most = SECOND / 100, time = now(), due;
+    due = plan.rate > 0 ? due_at(started) : time + most;
+    if (due < time)
+        due = time + SECOND / 1000; /* late: all are busy */
+    return (struct timespec){.tv_nsec = (long)(due - time < most ? due - time : most)};
+}
+
+static void events_handle(void)
 {
     struct epoll_event events[BATCH];
-    int count = epoll_wait(epoll_fd, events, BATCH, timeout);
+    struct timespec wait = time_to_wait();
+    int count = epoll_pwait2(epoll_fd, events, BATCH, &wait, NULL);
     if (count < 0 && errno != EINTR)
         die("epoll_wait");
     for (int i = 0; i < count; i++)
@@ -321,12 +352,14 @@ static void events_handle(int timeout)
 /* Drives until no request may start and none is outstanding. Returns the seconds. */
 static double drive(void)
 {
-    unsigned long long began = now();
-    unsigned long long last_done = began;
+    unsigned long long last_done = now();
     unsigned long done = 0;
-    last_start = began + (unsigned long long)(plan.seconds * (double)SECOND);
-    while (round_start() > 0 || may_start()) {
-        events_handle(10);
+    first_start = last_done;
+    last_start = first_start + (unsigned long long)(plan.seconds * (double)SECOND);
+    while (round_start() > 0 || !is_over()) {
+        events_handle();
+        if (is_told_to_end)
+            plan.requests = started;
         if (completed != done)
             last_done = now();
         done = completed;
@@ -337,7 +370,7 @@ static double drive(void)
         if (conns[i].is_busy)
             conn_lose(&conns[i], LOSS_SILENT);
     }
-    return (double)(now() - began) / (double)SECOND;
+    return (double)(now() - first_start) / (double)SECOND;
 }
 
 static void hold(void)
@@ -387,17 +420,23 @@ static int time_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The time of the slowest but one in so many; 0: the slowest. */
+static unsigned time_of(unsigned long one_in)
+{
+    return completed ? times[completed - 1 - (one_in ? completed / one_in : 0)] : 0;
+}
+
 static void report(double seconds)
 {
-    qsort(times, completed, sizeof(*times), time_compare);
-    unsigned p50 = completed ? times[completed / 2] : 0;
-    unsigned p99 = completed ? times[completed - 1 - completed / 100] : 0;
     unsigned long lost = 0;
+    qsort(times, completed, sizeof(*times), time_compare);
     for (int i = 0; i < LOSS_COUNT; i++)
         lost += losses[i];
     printf("{\"completed\": %lu, \"lost\": %lu, \"polite\": %lu, \"dropped\": %lu, "
-           "\"seconds\": %.4f, \"p50_us\": %u, \"p99_us\": %u",
-           completed, lost, polite, dropped, seconds, p50, p99);
+           "\"seconds\": %.4f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, "
+           "\"most_us\": %u",
+           completed, lost, polite, dropped, seconds, time_of(2), time_of(100),
+           time_of(1000), time_of(0));
     for (int i = 0; i < LOSS_COUNT; i++)
         printf(", \"%s\": %lu", loss_names[i], losses[i]);
     printf("}\n");
@@ -421,7 +460,7 @@ static void plan_parse(int argc, char **argv)
         {"kind", 1, NULL, 'k'},    {"port", 1, NULL, 'p'},     {"conns", 1, NULL, 'c'},
         {"path", 1, NULL, 'u'},    {"size", 1, NULL, 's'},     {"fresh", 0, NULL, 'f'},
         {"seconds", 1, NULL, 't'}, {"requests", 1, NULL, 'n'}, {"hold", 0, NULL, 'h'},
-        {"header", 1, NULL, 'H'},  {NULL, 0, NULL, 0},
+        {"header", 1, NULL, 'H'},  {"rate", 1, NULL, 'r'},     {NULL, 0, NULL, 0},
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -453,6 +492,9 @@ static void plan_parse(int argc, char **argv)
         case 'H':
             plan.header = optarg;
             break;
+        case 'r':
+            plan.rate = atof(optarg);
+            break;
         case 'h':
             plan.is_hold = true;
             break;
@@ -469,10 +511,17 @@ static void plan_parse(int argc, char **argv)
     }
 }
 
+static void told_to_end(int number)
+{
+    (void)number;
+    is_told_to_end = true;
+}
+
 int main(int argc, char **argv)
 {
     plan_parse(argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, told_to_end);
     request_make();
     conns = calloc((size_t)plan.conns, sizeof(*conns));
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
