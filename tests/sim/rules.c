@@ -8,6 +8,23 @@ static uint32_t ms(unsigned low, unsigned high)
     return (uint32_t)draw_between(low, high);
 }
 
+/* More come than the servers are let have, for long enough that limits are learnt, and
+ * nothing but these limits keeps anybody waiting: so it is seen whom a limit holds up. */
+static void crowd(void)
+{
+    rules.is_crowded = true;
+    rules.visitors = (unsigned)draw_between(150, 300);
+    rules.lasts = draw_between(8, 16) * SECOND;
+    rules.drain_begins = UINT64_MAX;
+    rules.retries.count = 0;
+    rules.hedge_after = 0;
+    rules.connections = 0;
+    rules.descriptors = 2000;
+    rules.memory = (uint64_t)1 << 30;
+    rules.queues = rules.adaptive = 100;
+    rules.queue_timeout = ms(1000, 5000);
+}
+
 void rules_draw(void)
 {
     rules = (struct rules){.is_calm = draw_percent(20),
@@ -65,6 +82,8 @@ void rules_draw(void)
         rules.adaptive = draw_percent(50) ? 100 : 50;
     if (draw_percent(40))
         rules.drain_begins = world.now + draw(rules.lasts);
+    if (!rules.is_calm && draw_percent(8))
+        crowd();
 }
 
 uint64_t rules_all_deadlines(void)

@@ -18,6 +18,7 @@ struct rules {
     struct keepalive keepalive;
     uint32_t half_closed; /* ms for which a client that has sent its FIN is waited for */
     bool is_calm;         /* nothing and nobody misbehaves */
+    bool is_crowded;      /* limits that are learnt are what all wait for */
     unsigned workers;
     uint32_t grace;         /* shutdown_grace, ms */
     uint32_t drain_timeout; /* what runs on a removed server may go on for, ms */

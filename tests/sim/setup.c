@@ -65,7 +65,7 @@ static void add_listeners(struct text *out)
 /* Of servers and of routes; a calm world has none, for they refuse what could be served. */
 static void add_breaker(struct text *out, const char *before, const char *behind)
 {
-    if (!rules.is_calm && draw_percent(30))
+    if (!rules.is_calm && !rules.is_crowded && draw_percent(30))
         text_format(out, "%sbreaker: shared%s", before, behind);
 }
 
@@ -191,7 +191,7 @@ static void begin_pool(struct text *out, const char *name)
 /* With queues caps are low, or nobody would ever wait. */
 static const char *draw_cap(void)
 {
-    if (rules.is_calm)
+    if (rules.is_calm || rules.is_crowded)
         return "";
     if (rules.queues)
         return draw_percent(50) ? ", max_connections: 1" : ", max_connections: 2";
