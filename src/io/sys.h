@@ -54,6 +54,9 @@ MUST_CHECK enum err sys_recv(int fd, void *p, size_t n, size_t *got);
 MUST_CHECK enum err sys_send(int fd, const struct iovec *parts, unsigned count, bool more,
                              size_t *sent);
 
+/* Bytes handed to the kernel that the other end has not taken yet; 0 where nobody knows. */
+size_t sys_unsent(int fd);
+
 /* Ends our direction (FIN). */
 void sys_shutdown(int fd);
 

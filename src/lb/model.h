@@ -30,7 +30,7 @@ enum { DURATION_NONE = 0 }; /* no deadline: only where the configuration says `o
 
 struct timeouts {
     uint32_t connect, request_header, request_body, response, response_body;
-    uint32_t client_write, idle, tunnel;
+    uint32_t client_write, idle, tunnel, half_closed;
 };
 
 struct sizes {

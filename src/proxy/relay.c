@@ -8,9 +8,47 @@
 
 enum { PIECES_A_TURN = 16, BULK_AFTER = 2, BULK_LEAST = 16 * 1024 };
 
+/* One side has ended. Whether it still hears, nobody can tell. */
+static bool is_half(const struct relay *relay)
+{
+    return relay->ways[RELAY_CLIENT].is_over || relay->ways[RELAY_SERVER].is_over;
+}
+
+static void restart_timer(struct relay *relay)
+{
+    struct loop *loop = &relay->worker->engine.loop;
+    uint64_t most = relay->idle;
+
+    if (is_half(relay) && relay->half_closed && (!most || relay->half_closed < most))
+        most = relay->half_closed;
+    if (most)
+        timer_set(&loop->timers, &relay->timer, loop->now + most);
+}
+
+/* Is a socket still taking what we have handed to the kernel? That may be megabytes, for
+ * somebody who reads slowly. */
+static bool kernel_moves(struct relay *relay)
+{
+    size_t before = relay->unsent;
+
+    relay->unsent = 0;
+    for (int i = 0; i < 2; i++)
+        relay->unsent += sys_unsent(relay->ways[i].to->watch.fd);
+    return relay->unsent && relay->unsent != before;
+}
+
+/* A server that has ended has said all that it had to say. */
 static void timer_fired(struct timer *timer)
 {
-    relay_cut(container_of(timer, struct relay, timer), CAUSE_CLIENT_TIMEOUT);
+    struct relay *relay = container_of(timer, struct relay, timer);
+
+    if (is_half(relay) && kernel_moves(relay))
+        restart_timer(relay);
+    else if (relay->ways[RELAY_SERVER].is_over)
+        relay_cut(relay, CAUSE_OK);
+    else
+        relay_cut(relay, relay->ways[RELAY_CLIENT].is_over ? CAUSE_SERVER_TIMEOUT
+                                                           : CAUSE_CLIENT_TIMEOUT);
 }
 
 static void turn_again(struct deferred *deferred)
@@ -19,7 +57,7 @@ static void turn_again(struct deferred *deferred)
 }
 
 struct relay *relay_new(struct worker *worker, struct conn *client, struct conn *server,
-                        uint32_t idle_ms, relay_done_fn *done, void *owner)
+                        const struct timeouts *timeouts, relay_done_fn *done, void *owner)
 {
     struct relay *relay = slab_take(&worker->relay_slab);
 
@@ -27,20 +65,13 @@ struct relay *relay_new(struct worker *worker, struct conn *client, struct conn 
     relay->worker = worker;
     relay->ways[RELAY_CLIENT] = (struct relay_way){.from = client, .to = server};
     relay->ways[RELAY_SERVER] = (struct relay_way){.from = server, .to = client};
-    relay->idle = (uint64_t)idle_ms * 1000000;
+    relay->idle = (uint64_t)timeouts->tunnel * 1000000;
+    relay->half_closed = (uint64_t)timeouts->half_closed * 1000000;
     relay->done = done;
     relay->owner = owner;
     timer_init(&relay->timer, timer_fired);
     deferred_init(&relay->again, turn_again);
     return relay;
-}
-
-static void restart_timer(struct relay *relay)
-{
-    struct loop *loop = &relay->worker->engine.loop;
-
-    if (relay->idle)
-        timer_set(&loop->timers, &relay->timer, loop->now + relay->idle);
 }
 
 void relay_begin(struct relay *relay, struct chunk *from_client,
@@ -188,7 +219,7 @@ static uint64_t progress(const struct relay *relay)
 void relay_wake(struct relay *relay)
 {
     uint64_t before = progress(relay);
-    bool goes_on = false;
+    bool was_half = is_half(relay), goes_on = false;
 
     for (int i = 0; i < 2; i++) {
         struct relay_way *way = &relay->ways[i];
@@ -209,7 +240,7 @@ void relay_wake(struct relay *relay)
         relay_cut(relay, CAUSE_OK);
         return;
     }
-    if (progress(relay) != before)
+    if (progress(relay) != before || is_half(relay) != was_half)
         restart_timer(relay);
     if (goes_on)
         loop_defer(&relay->worker->engine.loop, &relay->again);

@@ -7,6 +7,7 @@
 #define PROXY_RELAY_H
 
 #include "lb/live.h"
+#include "lb/model.h"
 #include "net/conn.h"
 #include "proxy/worker.h"
 
@@ -30,7 +31,8 @@ struct relay {
     struct relay_way ways[2];
     struct timer timer;
     struct deferred again;
-    uint64_t idle; /* ns; 0: for ever */
+    uint64_t idle, half_closed; /* ns; 0: for ever */
+    size_t unsent;              /* when the last silence of a half was over */
     relay_done_fn *done;
     void *owner;
     enum cause cause;      /* how it ended */
@@ -38,9 +40,11 @@ struct relay {
 };
 
 /* Begins with what may be there already: chunks of bytes read behind a handshake (taken
- * over; NULL: none). idle_ms without a byte either way ends it. Runs from the next turn. */
+ * over; NULL: none). timeouts->tunnel without a byte either way ends it, half_closed when one
+ * side has ended already. Runs from the next turn. */
 struct relay *relay_new(struct worker *worker, struct conn *client, struct conn *server,
-                        uint32_t idle_ms, relay_done_fn *done, void *owner);
+                        const struct timeouts *timeouts, relay_done_fn *done,
+                        void *owner);
 void relay_begin(struct relay *relay, struct chunk *from_client,
                  struct chunk *from_server);
 

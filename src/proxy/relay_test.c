@@ -92,6 +92,78 @@ static void test_idle_ends_it(void **state)
     house_close();
 }
 
+/* The other side may be gone: then a short silence is enough. */
+static void test_a_half_is_not_waited_for_long(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int client, server, first, second;
+
+        tcp_house(1);
+        house->listener.timeouts.tunnel = 60000;
+        house->listener.timeouts.half_closed = 60;
+        house_open();
+        client = client_new();
+        server = server_take_one(0);
+        first = i ? server : client;
+        second = i ? client : server;
+        usleep(80000); /* both are there: nothing is over yet */
+        turns(1);
+        shutdown(first, SHUT_WR);
+        assert_int_equal(hear_end(second), ERR_EOF);
+        for (int k = 0; k < 6; k++) { /* longer than that in all, but never silent */
+            say(second, "x");
+            turns(1);
+            usleep(15000);
+        }
+        hear(first, "xxxxxx");
+        assert_int_equal(house->worker.session_count, 1);
+        /* Who has not heard all of the answer can see that; who has, need not care. */
+        assert_int_equal(hear_end(first), i ? ERR_EOF : ERR_RESET);
+        assert_int_equal(house->worker.session_count, 0);
+        close(client);
+        close(server);
+        house_close();
+    }
+}
+
+/* Megabytes lie in the kernel, and a client that is slow still takes of them. */
+static void test_a_half_that_still_takes_is_waited_for(void **state)
+{
+    enum { PIECE = 64 << 10 };
+    uint64_t down = 0, before, end = 0;
+    int client, server;
+
+    (void)state;
+    tcp_house(1);
+    house->listener.timeouts.half_closed = 200;
+    house_open();
+    client = client_new();
+    server = server_take_one(0);
+    shutdown(client, SHUT_WR);
+    assert_int_equal(hear_end(server), ERR_EOF);
+    do {
+        before = down;
+        down = pour(server, down, UINT64_MAX);
+        turns(2);
+    } while (down > before);
+    for (int i = 0; i < 20; i++) {
+        end = drink(client, end, PIECE);
+        usleep(50000);
+        turns(1);
+    }
+    assert_int_equal(end, 20 * PIECE);
+    assert_int_equal(house->worker.session_count, 1);
+    usleep(450000); /* nothing moves any more: seen at the second look */
+    turns(1);
+    usleep(450000);
+    turns(2);
+    assert_int_equal(house->worker.session_count, 0);
+    close(client);
+    close(server);
+    house_close();
+}
+
 static void test_reset_is_passed_on(void **state)
 {
     int client, server;
@@ -170,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_half_close_both_ways),
         cmocka_unit_test(test_bulk_both_ways),
         cmocka_unit_test(test_idle_ends_it),
+        cmocka_unit_test(test_a_half_is_not_waited_for_long),
+        cmocka_unit_test(test_a_half_that_still_takes_is_waited_for),
         cmocka_unit_test(test_reset_is_passed_on),
         cmocka_unit_test(test_another_server_takes_it),
         cmocka_unit_test(test_listener_removed_while_connecting),

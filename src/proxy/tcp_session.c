@@ -320,7 +320,7 @@ static void join(struct tcp_session *session)
         return;
     }
     session->relay = relay_new(worker, &session->client, &session->server,
-                               listener->timeouts.tunnel, relay_over, session);
+                               &listener->timeouts, relay_over, session);
     relay_begin(session->relay, NULL, NULL);
     leave_snapshot(session);
 }

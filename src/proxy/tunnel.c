@@ -93,7 +93,7 @@ enum flow tunnel_begin(struct exchange *x)
     fits = take_first(front, back, &from_client);
     fits &= take_first(back, front, &from_server);
     h1_end_drop_head(back);
-    x->relay = relay_new(x->worker, &front->conn, &back->conn, x->route->timeouts.tunnel,
+    x->relay = relay_new(x->worker, &front->conn, &back->conn, &x->route->timeouts,
                          tunnel_done, x);
     relay_begin(x->relay, from_client, from_server);
     leave_snapshot(x);

@@ -65,6 +65,28 @@ def test_half_close_from_the_server():
         assert b"".join(got) == b"more" * 5 + b"end"
 
 
+def test_half_closed_connections_do_not_pile_up():
+    """Clients that have gone, and a server that does not end its side for it."""
+    over = threading.Event()
+
+    def part(sock, _):
+        while sock.recv(65536):
+            pass
+        over.wait(30)
+
+    config = tcp_config(servers := TcpOrigin(part), defaults={"timeouts": {"half_closed": "300ms"}})
+    with servers, Weir(config) as w:
+        for _ in range(20):
+            with w.client() as c:
+                c.send(b"hello")
+        with w.client() as staying:
+            staying.send(b"hello")
+            until(lambda: len(w.log(cause="server_timeout")) == 20)
+            assert not staying.closed(1), "nobody has ended here"
+            assert w.metrics().get("weir_listener_connections_active") == 1
+        over.set()
+
+
 def test_server_speaks_first():
     def part(sock, _):
         sock.sendall(b"220 hello\r\n")

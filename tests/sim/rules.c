@@ -47,6 +47,7 @@ void rules_draw(void)
         .client_write = ms(500, 4000),
         .idle = ms(500, 6000),
         .tunnel = ms(1000, 6000),
+        .half_closed = ms(500, 6000),
     };
     rules.sizes = (struct sizes){.header_size = 16 * 1024,
                                  .headers = 100,
@@ -93,7 +94,7 @@ uint64_t rules_all_deadlines(void)
 
     return ns_of(2 * rules.queue_timeout + tries * (t->connect + 2 * t->response) +
                  t->request_header + 2 * t->request_body + t->response_body +
-                 t->client_write + t->idle + t->tunnel + rules.slow_client.grace * 3 +
-                 5000) +
+                 t->client_write + t->idle + t->tunnel + t->half_closed +
+                 rules.slow_client.grace * 3 + 5000) +
            2 * SLACK;
 }

@@ -37,9 +37,9 @@ static void add_defaults(struct text *out)
                 "defaults:\n"
                 "  timeouts: {connect: %ums, request_header: %ums, request_body: %ums,"
                 " response: %ums, response_body: %ums, client_write: %ums, idle: %ums,"
-                " tunnel: %ums}\n",
+                " tunnel: %ums, half_closed: %ums}\n",
                 t->connect, t->request_header, t->request_body, t->response,
-                t->response_body, t->client_write, t->idle, t->tunnel);
+                t->response_body, t->client_write, t->idle, t->tunnel, t->half_closed);
     text_format(out,
                 "  retries: {count: %u, on_errors: [connect_error, "
                 "reset_before_response%s%s]%s}\n"

@@ -174,6 +174,13 @@ enum err sys_send(int fd, const struct iovec *parts, unsigned count, bool more,
     return ERR_OK;
 }
 
+size_t sys_unsent(int fd)
+{
+    const struct lane *lane = &side_peer(side_of(fd))->in;
+
+    return lane->end - lane->arrived;
+}
+
 void sys_shutdown(int fd)
 {
     struct side *side = side_of(fd);

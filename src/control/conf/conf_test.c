@@ -103,6 +103,7 @@ static void the_shortest_file_has_all_defaults(void **state)
     assert_null(route->match);
     assert_int_equal(route->timeouts.connect, 3000);
     assert_int_equal(route->timeouts.tunnel, 3600000);
+    assert_int_equal(route->timeouts.half_closed, 30000);
     assert_int_equal(route->retries.count, 2);
     assert_int_equal(route->retries.on_errors,
                      RETRY_CONNECT_ERROR | RETRY_RESET_BEFORE_RESPONSE);
@@ -154,13 +155,14 @@ static void off_is_off(void **state)
     load_good("listeners: {web: {address: '127.0.0.1:80'}}\n"
               "routes: [{to: a}]\n"
               "pools: {a: {servers: [10.0.0.1:80], health: off}}\n"
-              "defaults: {timeouts: {tunnel: off}, sizes: {body: off}, "
+              "defaults: {timeouts: {tunnel: off, half_closed: off}, sizes: {body: off}, "
               "forwarded: {request_id: off}}\n"
               "logs: {access: off}\n"
               "admin: {socket: off, address: ''}\n"
               "metrics: {per_server: off}\n");
     assert_false(snapshot->pools[0].check.is_enabled);
     assert_int_equal(snapshot->routes[0].timeouts.tunnel, DURATION_NONE);
+    assert_int_equal(snapshot->routes[0].timeouts.half_closed, DURATION_NONE);
     assert_true(snapshot->routes[0].sizes.body == UINT64_MAX);
     assert_int_equal(snapshot->routes[0].forwarded.request_id.n, 0);
     assert_false(snapshot->access_log.is_enabled);

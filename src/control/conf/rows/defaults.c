@@ -63,6 +63,15 @@ const struct conf_row timeouts_rows[] = {
      .min = 1,
      .max = DURATION_MOST,
      .doc = "Silence in both directions of a WebSocket or a TCP connection."},
+    {.name = "half_closed",
+     .type = CONF_DURATION,
+     CONF_AT(struct timeouts, half_closed),
+     .fallback = "30s",
+     .flags = CONF_OFF,
+     .min = 1,
+     .max = DURATION_MOST,
+     .doc =
+         "The same when one side has ended, and perhaps gone; never longer than tunnel."},
     {.name = NULL},
 };
 
