@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control/overview.h"
 #include "proxy/outcome.h"
+#include "proxy/waiting.h"
 
 #include <stdlib.h>
 
@@ -70,6 +71,54 @@ static void tell_route(struct steward *steward, const struct route_record *route
           {"reason", {route->circuit.words, route->circuit.length}});
 }
 
+/* ---- those who wait ---- */
+
+/* In ms, until the next breaker of that pool's servers may be tried; UINT64_MAX: never. */
+static uint64_t next_trial(const struct pool_record *pool, uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+
+    list_each(node, &pool->servers) {
+        const struct server_record *server = list_entry(node, struct server_record, node);
+        uint64_t wait = circuit_wait(&server->live.circuit, now);
+
+        if (wait && wait < next)
+            next = wait;
+    }
+    return next;
+}
+
+/* An open breaker may be tried again because time goes by: no place comes free and no
+ * worker sees it, so those who wait are told here. */
+static void tell_who_waits(struct steward *steward)
+{
+    struct loop *loop = &steward->engine.loop;
+    uint64_t next = UINT64_MAX;
+
+    list_each(node, &steward->registry.pools) {
+        struct pool_record *pool = list_entry(node, struct pool_record, node);
+        uint64_t wait;
+
+        if (!pool->pool || !pool->pool->breaker || !pool->pool->queue.is_on)
+            continue;
+        waiting_tell_all(&pool->live);
+        wait = next_trial(pool, loop->now);
+        next = wait < next ? wait : next;
+    }
+    if (next != UINT64_MAX)
+        timer_set(&loop->timers, &steward->trials, loop->now + next * 1000000);
+}
+
+static void trials_due(struct timer *timer)
+{
+    tell_who_waits(container_of(timer, struct steward, trials));
+}
+
+void circuits_init(struct timer *trials)
+{
+    timer_init(trials, trials_due);
+}
+
 /* ---- news ---- */
 
 struct news_mail {
@@ -93,6 +142,7 @@ static void server_moved(struct steward *steward, const struct circuit_news *new
     if (server->entry && pool && pool->breaker) {
         write_note(&server->circuit, news, pool->breaker);
         tell_server(steward, server, state_after(news->change));
+        tell_who_waits(steward);
     }
     atomic_fetch_sub_explicit(&news->server->holds, 1, memory_order_release);
 }
@@ -208,6 +258,7 @@ static unsigned force_servers(struct steward *steward, const struct breaker_orde
     }
     if (!count)
         return refuse(words, 404, "that pool has no server", order->server, "");
+    tell_who_waits(steward);
     scroll_format(words, "{\"ok\":true,\"servers\":%u}\n", count);
     return 200;
 }
@@ -280,4 +331,5 @@ void circuits_apply(struct steward *steward)
             forget(&live->circuit,
                    &container_of(live, struct route_record, live)->circuit);
     }
+    tell_who_waits(steward);
 }

@@ -1,13 +1,15 @@
 /*
  * Circuit breakers as the steward sees them: the workers move them (guard/breaker) and
- * send news; here each move becomes an event and a reason in words, and people may force
- * one by hand.
+ * send news; here each move becomes an event and a reason in words, people may force one by
+ * hand, and whoever waits for a place hears when an open one may be tried again.
  */
 #ifndef CONTROL_CIRCUITS_H
 #define CONTROL_CIRCUITS_H
 
 #include "control/steward_inside.h"
 #include "guard/breaker.h"
+
+void circuits_init(struct timer *trials);
 
 /* Called on a worker's thread. */
 void circuits_moved(struct steward_desk *desk, const struct circuit_news *news);

@@ -104,6 +104,7 @@ struct steward {
     struct timer housekeeping, drain_end;
     struct warming warming;
     struct timer adapting; /* control/adapting.h; runs while a pool has it on */
+    struct timer trials;   /* control/circuits.h; an open breaker may be tried then */
     unsigned housekept;    /* how often */
     struct reload_account reloads;
     struct sticky_keys sticky_keys;

@@ -4,11 +4,11 @@
  * what the pool's `size` bounds, and one word each that says how many wait where.
  *
  * A place is free when a server's count goes down (place_give), or when the steward finds
- * a server well, lets it in again or raises its cap. Somebody then looks: draws a worker by
- * how many wait there (lottery scheduling: Waldspurger and Weihl, OSDI 1994), so that no
- * worker keeps all places for its own, and lets that worker's next waiter try, or posts a
- * mail if it is another one. Whoever looks goes on until a try finds no place, nobody waits
- * any more, or another worker has been told.
+ * a server well, lets it in again or raises its cap, or its breaker may be tried again.
+ * Somebody then looks: draws a worker by how many wait there (lottery scheduling: Waldspurger
+ * and Weihl, OSDI 1994), so that no worker keeps all places for its own, and lets that
+ * worker's next waiter try, or posts a mail if it is another one. Whoever looks goes on
+ * until a try finds no place, nobody waits any more, or another worker has been told.
  *
  * No wake-up is lost, because whoever gives a place counts it back before he looks whether
  * anybody waits, and whoever is the first to wait at a worker says so before he looks once

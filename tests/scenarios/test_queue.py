@@ -279,6 +279,34 @@ def test_kill_of_a_server_while_many_wait():
             assert good.most <= 2
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_breaker_that_may_be_tried_again_takes_who_waits(by_hand):
+    """Though the other server, which has no place, ends nothing meanwhile."""
+    busy = Part()
+
+    def part(conn, seen):
+        return conn.answer(503 if seen.target == "/q?bad" else 200, b"a\n")
+
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", part)
+        b.on("/q", busy)
+        breaker = {"failures": 1, "open": "60s" if by_hand else "2s"}
+        with Weir(config(a, b, pool={"breaker": "quick"}, breakers={"quick": breaker})) as w:
+            first = []
+            while not busy.now:
+                first.append(Ask(w, "/q?first"))
+                time.sleep(0.1)
+            assert Ask(w, "/q?bad").wait().status == 503
+            late = [Ask(w, f"/q?{i}") for i in range(3)]
+            wait_for(w, 3)
+            if by_hand:
+                assert w.cli("breaker", f"main/{a.address}", "reset").returncode == 0
+            for ask in late:
+                assert ask.wait().body == b"a\n"
+            busy.let()
+            assert [ask.wait().status for ask in first] == [200] * len(first)
+
+
 def test_nobody_well_is_said_at_once(fresh, part):
     with Weir(config(fresh, pool={"health": {"active": {
             "path": "/health", "interval": "100ms", "timeout": "100ms",
