@@ -348,8 +348,6 @@ static void try_server(struct tcp_session *session)
     struct loop *loop = &worker->engine.loop;
     enum err e;
 
-    if (session->wait.state == WAIT_NOT)
-        counter_add(&pool->live->shards[worker->index].requests, 1);
     if (!pool->queue.is_on || waiting_may_try(&session->wait, pool))
         session->target = pick(session, true);
     else if (session->wait.state == WAIT_NOT)
@@ -420,6 +418,7 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
     atomic_fetch_add_explicit(&session->pool->in_flight, 1, memory_order_relaxed);
     session->peer = *peer;
     session->began = door->worker->engine.loop.now;
+    counter_add(&session->pool->shards[door->worker->index].requests, 1);
     try_server(session);
 }
 
