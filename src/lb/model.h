@@ -363,6 +363,7 @@ struct pool {
     struct timeouts timeouts;      /* connect, for tcp */
     const struct breaker *breaker; /* of each server; NULL: none */
     bool learns; /* from what comes of requests: there is a breaker, or passive health */
+    bool is_timed; /* how long they take: for the balancer, or adaptive concurrency */
     struct passive passive;
     struct hedging hedge;
     str load_header;       /* in which servers say their load; empty: none */

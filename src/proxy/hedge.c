@@ -6,6 +6,7 @@
 #include "lb/pool.h"
 #include "proto/names.h"
 #include "proxy/learn.h"
+#include "proxy/load_slip.h"
 #include "proxy/outcome.h"
 
 /* The route's, or else the pool's; NULL: neither hedges. */
@@ -216,6 +217,7 @@ static enum flow wins(struct exchange *x)
     }
     take_place(x);
     x->response = hedge->response;
+    load_slip_look(x);
     return FLOW_NEXT;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What an attempt teaches the balancer of its pool (balancer->learn) and, with adaptive
  * concurrency, its server's limit (guard/capacity): how long the server took, or that it
- * failed. Where neither is there, each of these is two tests.
+ * failed. Where neither is there, each of these is one test.
  *
  * The time is that of connecting and that from the whole request to the first byte of the
  * final head. Connecting counts, because a server that is too busy to accept is slow for
@@ -26,7 +26,7 @@ void learn_departure_always(struct exchange *x);
 /* Does anybody want to know? */
 static inline bool learn_is_wanted(const struct pool *pool)
 {
-    return pool->balancer->learn || pool->adaptive.is_enabled;
+    return pool->is_timed;
 }
 
 static inline void learn_answer(struct exchange *x)

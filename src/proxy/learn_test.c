@@ -25,6 +25,7 @@ static void open_attentive(bool is_tcp)
 {
     house_build(1);
     house->pool.balancer = &attentive;
+    house->pool.is_timed = true;
     house->route.retries.count = 0;
     if (is_tcp)
         house->listener.kind = LISTENER_TCP;

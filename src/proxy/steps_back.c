@@ -387,10 +387,8 @@ enum flow step_receive(struct exchange *x)
         flow = read_heads(x);
     if (flow == FLOW_WAIT && unlikely(x->hedge != NULL)) {
         flow = hedge_run(x);
-        if (flow == FLOW_NEXT) {
-            load_slip_look(x);
+        if (flow == FLOW_NEXT)
             flow = exchange_take_answer(x);
-        }
     }
     return flow;
 }

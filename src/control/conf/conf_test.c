@@ -150,6 +150,23 @@ static void an_object_overrides_key_by_key(void **state)
     assert_true(str_eq(snapshot->pools[0].servers[0].host, STR("x.example")));
 }
 
+/* Only where somebody goes by the times of attempts are they taken. */
+static void times_are_taken_where_they_are_wanted(void **state)
+{
+    load_good("listeners: {web: {address: '127.0.0.1:80'}}\n"
+              "routes: [{split: {plain: 25%, learns: 25%, adapts: 25%, does_not: 25%}}]\n"
+              "pools:\n"
+              "  plain: {servers: [10.0.0.1:80]}\n"
+              "  learns: {servers: [10.0.0.2:80], balance: prequal}\n"
+              "  adapts: {servers: [10.0.0.3:80], adaptive_concurrency: true}\n"
+              "  does_not: {servers: [10.0.0.4:80], adaptive_concurrency: "
+              "{enabled: false}}\n");
+    assert_false(snapshot->pools[0].is_timed);
+    assert_true(snapshot->pools[1].is_timed);
+    assert_true(snapshot->pools[2].is_timed);
+    assert_false(snapshot->pools[3].is_timed);
+}
+
 static void off_is_off(void **state)
 {
     load_good("listeners: {web: {address: '127.0.0.1:80'}}\n"
@@ -349,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_shortest_file_has_all_defaults),
         TEST(an_object_overrides_key_by_key),
+        TEST(times_are_taken_where_they_are_wanted),
         TEST(off_is_off),
         TEST(header_edits_stay_in_order),
         TEST(routes_are_built),

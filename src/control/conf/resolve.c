@@ -6,6 +6,7 @@
 #include "control/conf/resolve.h"
 
 #include "base/check.h"
+#include "lb/balance.h"
 #include "lb/key.h"
 #include "lb/router.h"
 #include "proto/names.h"
@@ -355,6 +356,8 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
         snapshot->pools[i].breaker = build_breaker(reader, draft->pools[i].breaker);
         snapshot->pools[i].learns =
             snapshot->pools[i].breaker || snapshot->pools[i].passive.is_enabled;
+        snapshot->pools[i].is_timed =
+            snapshot->pools[i].balancer->learn || snapshot->pools[i].adaptive.is_enabled;
         snapshot->pools[i].locality.zone = draft->settings.runtime.zone;
         map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
     }
