@@ -179,6 +179,39 @@ bool prefix_has(const struct prefix *prefix, const struct addr *addr)
     return memcmp(masked.ip, prefix->addr.ip, ip_size(addr)) == 0;
 }
 
+bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr)
+{
+    for (unsigned i = 0; i < prefixes->count; i++)
+        if (prefix_has(&prefixes->items[i], addr))
+            return true;
+    return false;
+}
+
+bool prefixes_cover(const struct prefixes *wide, const struct prefixes *narrow)
+{
+    for (unsigned i = 0; i < narrow->count; i++) {
+        const struct prefix *inner = &narrow->items[i];
+        unsigned j = 0;
+
+        while (j < wide->count && (wide->items[j].bits > inner->bits ||
+                                   !prefix_has(&wide->items[j], &inner->addr)))
+            j++;
+        if (j == wide->count)
+            return false;
+    }
+    return true;
+}
+
+bool prefixes_eq(const struct prefixes *a, const struct prefixes *b)
+{
+    bool is_same = a->count == b->count;
+
+    for (unsigned i = 0; is_same && i < a->count; i++)
+        is_same = a->items[i].bits == b->items[i].bits &&
+                  addr_eq(&a->items[i].addr, &b->items[i].addr);
+    return is_same;
+}
+
 struct addr addr_network(const struct addr *addr, unsigned bits)
 {
     struct addr network = *addr;

@@ -29,6 +29,11 @@ struct prefix {
     unsigned bits;
 };
 
+struct prefixes {
+    const struct prefix *items;
+    unsigned count;
+};
+
 /* "192.0.2.1" or "2001:db8::1" (no brackets, no port). */
 MUST_CHECK enum err addr_parse_ip(str s, struct addr *out);
 
@@ -63,6 +68,15 @@ bool addr_eq(const struct addr *a, const struct addr *b);
 int addr_compare(const struct addr *a, const struct addr *b);
 
 bool prefix_has(const struct prefix *prefix, const struct addr *addr);
+
+/* Is it in one of them? Not in an empty list. */
+bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr);
+
+/* Does every prefix of `narrow` lie inside one of `wide`? */
+bool prefixes_cover(const struct prefixes *wide, const struct prefixes *narrow);
+
+/* The same networks in the same order. */
+bool prefixes_eq(const struct prefixes *a, const struct prefixes *b);
 
 /* The network that an IP address is in, under a prefix of that length: host bits and the
  * port are zero. Bits beyond the family's length keep the whole address. */

@@ -258,6 +258,32 @@ static void test_prefix_has(void **state)
     }
 }
 
+static void test_lists_of_prefixes(void **state)
+{
+    struct prefix items[3], inner[2];
+    struct prefixes all = {items, 3}, none = {0}, narrow = {inner, 2};
+    struct addr addr;
+
+    assert_int_equal(prefix_parse(STR("10.0.0.0/8"), &items[0]), ERR_OK);
+    assert_int_equal(prefix_parse(STR("192.0.2.1"), &items[1]), ERR_OK);
+    assert_int_equal(prefix_parse(STR("2001:db8::/32"), &items[2]), ERR_OK);
+    assert_int_equal(addr_parse_ip(STR("192.0.2.1"), &addr), ERR_OK);
+    assert_true(prefixes_have(&all, &addr));
+    assert_false(prefixes_have(&none, &addr));
+    assert_int_equal(addr_parse_ip(STR("192.0.2.2"), &addr), ERR_OK);
+    assert_false(prefixes_have(&all, &addr));
+    inner[0] = items[1];
+    assert_int_equal(prefix_parse(STR("10.1.0.0/16"), &inner[1]), ERR_OK);
+    assert_true(prefixes_cover(&all, &narrow));
+    assert_true(prefixes_cover(&none, &none));
+    assert_false(prefixes_cover(&none, &narrow));
+    assert_false(prefixes_cover(&narrow, &all));
+    assert_true(prefixes_eq(&all, &all));
+    assert_false(prefixes_eq(&all, &narrow));
+    all.count = 2;
+    assert_false(prefixes_eq(&all, &narrow));
+}
+
 static void test_prefix_has_one_family(void **state)
 {
     struct prefix prefix;
@@ -319,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_prefix_parse),
         cmocka_unit_test(test_prefix_has),
         cmocka_unit_test(test_prefix_has_one_family),
+        cmocka_unit_test(test_lists_of_prefixes),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_unmap),
     };

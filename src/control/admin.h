@@ -37,8 +37,7 @@ struct breaker_order {
 struct maintenance_patch {
     bool is_enabled;
     str page;
-    const struct prefix *except;
-    unsigned except_count;
+    struct prefixes except;
     str reason;
     unsigned by;
 };

@@ -188,8 +188,7 @@ static bool read_except(const json_t *value, void *object, struct patch_text *te
             return refuse(text, "'%.60s' is not an address or a network (10.0.0.0/8)",
                           word ? word : "?");
     }
-    patch->except = text->except;
-    patch->except_count = (unsigned)i;
+    patch->except = (struct prefixes){text->except, (unsigned)i};
     return true;
 }
 

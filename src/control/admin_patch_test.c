@@ -93,15 +93,15 @@ static void test_maintenance(void **state)
     assert_true(patch_read_maintenance(STR("{\"enabled\":true}"), &patch, &text));
     assert_true(patch.is_enabled);
     assert_int_equal(patch.page.n, 0);
-    assert_int_equal(patch.except_count, 0);
+    assert_int_equal(patch.except.count, 0);
     assert_true(patch_read_maintenance(
         STR("{\"page\":\"down\",\"enabled\":false,\"except\":[\"10.0.0.0/8\",\"::1\"],"
             "\"reason\":\"x\"}"),
         &patch, &text));
     assert_false(patch.is_enabled);
     assert_true(str_eq(patch.page, STR("down")));
-    assert_int_equal(patch.except_count, 2);
-    assert_int_equal(patch.except[0].bits, 8);
+    assert_int_equal(patch.except.count, 2);
+    assert_int_equal(patch.except.items[0].bits, 8);
     assert_true(str_eq(patch.reason, STR("x")));
 }
 

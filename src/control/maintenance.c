@@ -20,14 +20,14 @@ static str copy_of(str s)
     return (str){copy, s.n};
 }
 
-static struct prefix *prefixes_of(const struct prefix *prefixes, unsigned count)
+static struct prefixes prefixes_of(struct prefixes from)
 {
-    struct prefix *copy = calloc(count + 1, sizeof *copy);
+    struct prefix *copy = calloc(from.count + 1, sizeof *copy);
 
     CHECK(copy != NULL);
-    if (count)
-        memcpy(copy, prefixes, count * sizeof *copy);
-    return copy;
+    if (from.count)
+        memcpy(copy, from.items, from.count * sizeof *copy);
+    return (struct prefixes){copy, from.count};
 }
 
 /* ---- what holds now ---- */
@@ -49,14 +49,12 @@ static struct closure closure_now(const struct steward *steward)
 {
     const struct maintenance_order *order = steward->upkeep.order;
     const struct maintenance *file = of_file(steward);
-    struct closure closure = {file->page, file->except, file->except_count};
+    struct closure closure = {file->page, file->except};
 
     if (order && order->has_page)
         closure.page = order->page;
-    if (order && order->has_except) {
+    if (order && order->has_except)
         closure.except = order->except;
-        closure.except_count = order->except_count;
-    }
     return closure;
 }
 
@@ -67,9 +65,7 @@ static void publish(struct steward *steward)
     if (is_on(steward)) {
         copy = calloc(1, sizeof *copy);
         CHECK(copy != NULL);
-        *copy =
-            (struct closure){copy_of(now.page), prefixes_of(now.except, now.except_count),
-                             now.except_count};
+        *copy = (struct closure){copy_of(now.page), prefixes_of(now.except)};
     }
     if (copy || steward->upkeep.published)
         publish_closure(steward, copy);
@@ -80,7 +76,7 @@ void closure_free(struct closure *closure)
     if (!closure)
         return;
     free((void *)(uintptr_t)closure->page.p);
-    free((void *)(uintptr_t)closure->except);
+    free((void *)(uintptr_t)closure->except.items);
     free(closure);
 }
 
@@ -93,8 +89,8 @@ static void order_free(struct maintenance_order *order)
     free((void *)(uintptr_t)order->page.p);
     free((void *)(uintptr_t)order->reason.p);
     free((void *)(uintptr_t)order->file.page.p);
-    free((void *)(uintptr_t)order->file.except);
-    free(order->except);
+    free((void *)(uintptr_t)order->file.except.items);
+    free((void *)(uintptr_t)order->except.items);
     free(order);
 }
 
@@ -113,14 +109,12 @@ static void remember_order(struct steward *steward, const struct maintenance_pat
     *order = (struct maintenance_order){
         .is_enabled = patch->is_enabled,
         .has_page = patch->page.n > 0,
-        .has_except = patch->except_count > 0,
+        .has_except = patch->except.count > 0,
         .page = copy_of(patch->page),
-        .except = prefixes_of(patch->except, patch->except_count),
-        .except_count = patch->except_count,
+        .except = prefixes_of(patch->except),
         .reason = copy_of(patch->reason),
         .by = patch->by,
-        .file = {file->is_enabled, copy_of(file->page),
-                 prefixes_of(file->except, file->except_count), file->except_count},
+        .file = {file->is_enabled, copy_of(file->page), prefixes_of(file->except)},
     };
     forget_order(steward);
     steward->upkeep.order = order;
@@ -128,13 +122,8 @@ static void remember_order(struct steward *steward, const struct maintenance_pat
 
 static bool is_same(const struct maintenance *a, const struct maintenance *b)
 {
-    bool is_same = a->is_enabled == b->is_enabled && str_eq(a->page, b->page) &&
-                   a->except_count == b->except_count;
-
-    for (unsigned i = 0; is_same && i < a->except_count; i++)
-        is_same = a->except[i].bits == b->except[i].bits &&
-                  addr_eq(&a->except[i].addr, &b->except[i].addr);
-    return is_same;
+    return a->is_enabled == b->is_enabled && str_eq(a->page, b->page) &&
+           prefixes_eq(&a->except, &b->except);
 }
 
 /* ---- telling ---- */
@@ -171,7 +160,7 @@ struct maintenance_view maintenance_view(const struct steward *steward)
         .by = order ? order->by : 0,
         .reason = order ? order->reason : STR(""),
         .page = closure.page,
-        .except_count = closure.except_count,
+        .except_count = closure.except.count,
         .since = steward->upkeep.since,
     };
 }
@@ -226,7 +215,7 @@ unsigned maintenance_put(struct steward *steward, const struct maintenance_patch
     remember_order(steward, patch);
     tell(steward, was_on);
     if (patch->is_enabled == of_file(steward)->is_enabled && !patch->page.n &&
-        !patch->except_count)
+        !patch->except.count)
         forget_order(steward); /* all as the file says */
     publish(steward);
     view = maintenance_view(steward);

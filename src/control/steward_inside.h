@@ -48,8 +48,7 @@ struct maintenance_order {
     bool is_enabled;
     bool has_page, has_except; /* else as the file says */
     str page;
-    struct prefix *except;
-    unsigned except_count;
+    struct prefixes except;
     str reason;
     unsigned by;             /* their user id */
     struct maintenance file; /* what the file said when it was given */

@@ -67,14 +67,6 @@ static bool methods_hold(const struct match *match, const struct head *head)
     return false;
 }
 
-static bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr)
-{
-    for (unsigned i = 0; i < prefixes->count; i++)
-        if (prefix_has(&prefixes->items[i], addr))
-            return true;
-    return false;
-}
-
 static bool client_holds(const struct match *match, const struct addr *client)
 {
     return (!match->client_in.count || prefixes_have(&match->client_in, client)) &&

@@ -63,11 +63,6 @@ struct value_matches {
     unsigned count;
 };
 
-struct prefixes {
-    const struct prefix *items;
-    unsigned count;
-};
-
 struct match {
     const uint64_t *listeners; /* bit i: listener with index i; NULL: every http one */
     unsigned listener_words;

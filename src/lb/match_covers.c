@@ -111,22 +111,6 @@ static bool values_cover(const struct value_matches *wide,
     return true;
 }
 
-/* Does every prefix of `narrow` lie inside one of `wide`? */
-static bool prefixes_cover(const struct prefixes *wide, const struct prefixes *narrow)
-{
-    for (unsigned i = 0; i < narrow->count; i++) {
-        const struct prefix *inner = &narrow->items[i];
-        unsigned j = 0;
-
-        while (j < wide->count && (wide->items[j].bits > inner->bits ||
-                                   !prefix_has(&wide->items[j], &inner->addr)))
-            j++;
-        if (j == wide->count)
-            return false;
-    }
-    return true;
-}
-
 static bool clients_cover(const struct match *wide, const struct match *narrow)
 {
     if (wide->client_in.count && (!narrow->client_in.count ||

@@ -146,8 +146,7 @@ struct page_book {
 struct maintenance {
     bool is_enabled;
     str page; /* empty: the built-in text */
-    const struct prefix *except;
-    unsigned except_count;
+    struct prefixes except;
 };
 
 /* Who is turned away first, when not all can be served. */
@@ -417,8 +416,7 @@ struct snapshot {
     uint64_t number; /* counts up with every accepted configuration */
     struct runtime runtime;
     struct resolver_settings resolvers;
-    const struct prefix *trusted_proxies;
-    unsigned trusted_proxy_count;
+    struct prefixes trusted_proxies;
     struct listener *listeners;
     unsigned listener_count;
     struct route *routes;

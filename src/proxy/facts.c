@@ -89,12 +89,7 @@ void exchange_make_id(struct exchange *x)
 
 static bool is_trusted(const struct exchange *x, const struct addr *addr)
 {
-    const struct snapshot *snapshot = x->snapshot;
-
-    for (unsigned i = 0; i < snapshot->trusted_proxy_count; i++)
-        if (prefix_has(&snapshot->trusted_proxies[i], addr))
-            return true;
-    return false;
+    return prefixes_have(&x->snapshot->trusted_proxies, addr);
 }
 
 /* Goes through X-Forwarded-For from its end as long as the hops are trusted. */
@@ -140,7 +135,7 @@ void exchange_learn_client(struct exchange *x)
     session_peer(x->session, &x->peer);
     session_peer(x->session, &x->client);
     x->client_text = session_peer_text(x->session);
-    if (x->snapshot->trusted_proxy_count == 0 || !is_trusted(x, &x->peer))
+    if (!is_trusted(x, &x->peer))
         return;
     x->flags |= EXCHANGE_TRUSTED;
     learn_from_hops(x);

@@ -10,14 +10,6 @@ static bool needs_server(const struct exchange *x)
     return x->route->action == ROUTE_TO_POOL || x->route->action == ROUTE_SPLIT;
 }
 
-static bool is_excepted(const struct exchange *x, const struct closure *closure)
-{
-    for (unsigned i = 0; i < closure->except_count; i++)
-        if (prefix_has(&closure->except[i], &x->client))
-            return true;
-    return false;
-}
-
 /* ---- the ladder ---- */
 
 #define LEVEL_FIELD STR("Weir-Degrade")
@@ -60,7 +52,7 @@ enum flow shed_look(struct exchange *x)
     if (ladder) /* told and logged, whoever turns the request away */
         x->level = atomic_load_explicit(&ladder->live->level, memory_order_relaxed);
     if (worker->curbs & CURB_CLOSED && needs_server(x) &&
-        !is_excepted(x, worker->closure))
+        !prefixes_have(&worker->closure->except, &x->client))
         return reply_page(x, worker->closure->page, CAUSE_MAINTENANCE,
                           "closed for maintenance");
     if (worker->curbs & CURB_LOADED && needs_server(x) &&

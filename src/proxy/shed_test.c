@@ -28,8 +28,7 @@ static void close_for(const char *page, const char *except)
     closure = (struct closure){.page = str_of(page)};
     if (except) {
         assert_int_equal(prefix_parse(str_of(except), &prefix), ERR_OK);
-        closure.except = &prefix;
-        closure.except_count = 1;
+        closure.except = (struct prefixes){&prefix, 1};
     }
     house->worker.closure = &closure;
     house->worker.curbs = CURB_CLOSED;

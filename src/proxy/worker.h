@@ -54,8 +54,7 @@ struct id_source {
 /* What is closed for now, as the steward last said; the file's word or people's. */
 struct closure {
     str page; /* a name among the snapshot's pages; empty: the built-in text */
-    const struct prefix *except;
-    unsigned except_count;
+    struct prefixes except;
 };
 
 /* Why a request may be turned away at all; none of them: nobody looks. */

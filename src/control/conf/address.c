@@ -270,6 +270,21 @@ bool address_read_prefix(struct reader *reader, const struct node *node,
     return false;
 }
 
+struct prefixes address_read_prefixes(struct reader *reader, const struct pair *pair)
+{
+    struct vec_of(struct prefix) prefixes = {0};
+    unsigned at = 0;
+    const struct node *word;
+
+    while ((word = words_next(reader, pair, &at))) {
+        struct prefix prefix;
+
+        if (address_read_prefix(reader, word, &prefix))
+            *vec_add(&prefixes, reader->arena) = prefix;
+    }
+    return (struct prefixes){prefixes.items, (unsigned)prefixes.count};
+}
+
 bool address_read_resolver(struct reader *reader, const struct node *node,
                            struct addr *out)
 {

@@ -17,6 +17,9 @@ bool address_read_listen(struct reader *reader, const struct node *node,
 bool address_read_prefix(struct reader *reader, const struct node *node,
                          struct prefix *out);
 
+/* A list of such, or one. */
+struct prefixes address_read_prefixes(struct reader *reader, const struct pair *pair);
+
 /* A DNS server: an IP address with or without a port (53). */
 bool address_read_resolver(struct reader *reader, const struct node *node,
                            struct addr *out);

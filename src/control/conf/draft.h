@@ -19,15 +19,9 @@ struct defaults {
     struct forwarded forwarded;
 };
 
-struct networks {
-    const struct prefix *items;
-    unsigned count;
-};
-
 struct draft_maintenance {
     struct maintenance spec;
     const struct node *page; /* its name; NULL: none */
-    struct networks except;
 };
 
 struct protect {
@@ -43,7 +37,7 @@ struct settings {
     struct runtime runtime;
     struct defaults defaults;
     struct resolver_settings resolvers;
-    struct networks trusted;
+    struct prefixes trusted;
     struct protect protect;
     struct logs logs;
     struct metrics_settings metrics;

@@ -133,8 +133,6 @@ void pages_build(struct reader *reader, struct snapshot *snapshot)
         items[i] = pages->items[i].spec;
     snapshot->pages = (struct page_book){items, pages->count, pages->by_status};
     snapshot->maintenance = draft->settings.maintenance.spec;
-    snapshot->maintenance.except = draft->settings.maintenance.except.items;
-    snapshot->maintenance.except_count = draft->settings.maintenance.except.count;
     if (draft->settings.maintenance.page)
         snapshot->maintenance.page =
             str_keep(reader, draft->settings.maintenance.page->text);

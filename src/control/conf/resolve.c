@@ -475,8 +475,7 @@ void resolve_build(struct reader *reader, struct snapshot *snapshot)
     map_init(&pools, seed);
     snapshot->runtime = settings->runtime;
     snapshot->resolvers = settings->resolvers;
-    snapshot->trusted_proxies = settings->trusted.items;
-    snapshot->trusted_proxy_count = settings->trusted.count;
+    snapshot->trusted_proxies = settings->trusted;
     snapshot->access_log = settings->logs.access;
     snapshot->error_log = settings->logs.error;
     snapshot->metrics = settings->metrics;

@@ -73,19 +73,7 @@ const struct conf_form header_name_form = {
 static void read_networks(struct reader *reader, const struct conf_row *row,
                           const struct pair *pair, void *object)
 {
-    struct networks *networks = CONF_FIELD(object, row, struct networks);
-    struct vec_of(struct prefix) prefixes = {0};
-    unsigned at = 0;
-    const struct node *word;
-
-    while ((word = words_next(reader, pair, &at))) {
-        struct prefix prefix;
-
-        if (address_read_prefix(reader, word, &prefix))
-            *vec_add(&prefixes, reader->arena) = prefix;
-    }
-    networks->items = prefixes.items;
-    networks->count = (unsigned)prefixes.count;
+    *CONF_FIELD(object, row, struct prefixes) = address_read_prefixes(reader, pair);
 }
 
 const struct conf_form networks_form = {

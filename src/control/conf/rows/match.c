@@ -238,41 +238,12 @@ static const struct conf_form query_form = {
     .read = read_query,
 };
 
-static void read_prefixes(struct reader *reader, const struct pair *pair,
-                          struct prefixes *out)
-{
-    struct vec_of(struct prefix) prefixes = {0};
-    unsigned at = 0;
-    const struct node *word;
-
-    while ((word = words_next(reader, pair, &at))) {
-        struct prefix prefix;
-
-        if (address_read_prefix(reader, word, &prefix))
-            *vec_add(&prefixes, reader->arena) = prefix;
-    }
-    out->items = prefixes.items;
-    out->count = (unsigned)prefixes.count;
-}
-
-static void read_not(struct reader *reader, const struct conf_row *row,
-                     const struct pair *pair, void *object)
-{
-    read_prefixes(reader, pair, &((struct draft_route *)object)->match.client_not);
-}
-
-static const struct conf_form not_form = {
-    .words = "IP addresses and networks",
-    .schema = "{\"$ref\": \"#/definitions/words\"}",
-    .read = read_not,
-};
-
 static const struct conf_row client_ip_rows[] = {
     {.name = "not",
      .type = CONF_OWN,
-     .offset = CONF_NO_FIELD,
+     CONF_AT(struct draft_route, match.client_not),
      .flags = CONF_REQUIRED,
-     .form = &not_form,
+     .form = &networks_form,
      .doc = "Clients that are not meant."},
     {.name = NULL},
 };
@@ -286,7 +257,7 @@ static void read_client_ip(struct reader *reader, const struct conf_row *row,
     if (pair->value->kind == NODE_MAP)
         section_read(reader, &section, client_ip_rows, pair->value, object);
     else
-        read_prefixes(reader, pair, &route->match.client_in);
+        route->match.client_in = address_read_prefixes(reader, pair);
 }
 
 static const struct conf_form client_ip_form = {

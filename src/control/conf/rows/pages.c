@@ -191,7 +191,7 @@ const struct conf_row maintenance_rows[] = {
      .doc = "One of 'pages'; without it, the built-in text."},
     {.name = "except_ip",
      .type = CONF_OWN,
-     CONF_AT(struct draft_maintenance, except),
+     CONF_AT(struct draft_maintenance, spec.except),
      .form = &networks_form,
      .fallback = "[]",
      .doc = "Clients who are served as ever: addresses after trusted_proxies."},
