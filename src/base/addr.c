@@ -4,8 +4,11 @@
  */
 #include "base/addr.h"
 
+#include "base/check.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static unsigned ip_size(const struct addr *addr)
 {
@@ -210,6 +213,22 @@ bool prefixes_eq(const struct prefixes *a, const struct prefixes *b)
         is_same = a->items[i].bits == b->items[i].bits &&
                   addr_eq(&a->items[i].addr, &b->items[i].addr);
     return is_same;
+}
+
+struct prefixes prefixes_copy(const struct prefixes *from)
+{
+    struct prefix *copy = calloc(from->count + 1, sizeof *copy);
+
+    CHECK(copy != NULL);
+    if (from->count)
+        memcpy(copy, from->items, from->count * sizeof *copy);
+    return (struct prefixes){copy, from->count};
+}
+
+void prefixes_free(struct prefixes *copy)
+{
+    free((void *)(uintptr_t)copy->items);
+    *copy = (struct prefixes){0};
 }
 
 struct addr addr_network(const struct addr *addr, unsigned bits)

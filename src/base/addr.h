@@ -78,6 +78,10 @@ bool prefixes_cover(const struct prefixes *wide, const struct prefixes *narrow);
 /* The same networks in the same order. */
 bool prefixes_eq(const struct prefixes *a, const struct prefixes *b);
 
+/* Copies on the heap; give them back with prefixes_free. */
+struct prefixes prefixes_copy(const struct prefixes *from);
+void prefixes_free(struct prefixes *copy);
+
 /* The network that an IP address is in, under a prefix of that length: host bits and the
  * port are zero. Bits beyond the family's length keep the whole address. */
 struct addr addr_network(const struct addr *addr, unsigned bits);

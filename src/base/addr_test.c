@@ -280,6 +280,12 @@ static void test_lists_of_prefixes(void **state)
     assert_false(prefixes_cover(&narrow, &all));
     assert_true(prefixes_eq(&all, &all));
     assert_false(prefixes_eq(&all, &narrow));
+    none = prefixes_copy(&all);
+    assert_true(prefixes_eq(&all, &none));
+    items[2].bits = 33; /* the copy stands for itself */
+    assert_false(prefixes_eq(&all, &none));
+    prefixes_free(&none);
+    assert_int_equal(none.count, 0);
     all.count = 2;
     assert_false(prefixes_eq(&all, &narrow));
 }

@@ -20,16 +20,6 @@ static str copy_of(str s)
     return (str){copy, s.n};
 }
 
-static struct prefixes prefixes_of(struct prefixes from)
-{
-    struct prefix *copy = calloc(from.count + 1, sizeof *copy);
-
-    CHECK(copy != NULL);
-    if (from.count)
-        memcpy(copy, from.items, from.count * sizeof *copy);
-    return (struct prefixes){copy, from.count};
-}
-
 /* ---- what holds now ---- */
 
 static const struct maintenance *of_file(const struct steward *steward)
@@ -65,7 +55,7 @@ static void publish(struct steward *steward)
     if (is_on(steward)) {
         copy = calloc(1, sizeof *copy);
         CHECK(copy != NULL);
-        *copy = (struct closure){copy_of(now.page), prefixes_of(now.except)};
+        *copy = (struct closure){copy_of(now.page), prefixes_copy(&now.except)};
     }
     if (copy || steward->upkeep.published)
         publish_closure(steward, copy);
@@ -76,7 +66,7 @@ void closure_free(struct closure *closure)
     if (!closure)
         return;
     free((void *)(uintptr_t)closure->page.p);
-    free((void *)(uintptr_t)closure->except.items);
+    prefixes_free(&closure->except);
     free(closure);
 }
 
@@ -89,8 +79,8 @@ static void order_free(struct maintenance_order *order)
     free((void *)(uintptr_t)order->page.p);
     free((void *)(uintptr_t)order->reason.p);
     free((void *)(uintptr_t)order->file.page.p);
-    free((void *)(uintptr_t)order->file.except.items);
-    free((void *)(uintptr_t)order->except.items);
+    prefixes_free(&order->file.except);
+    prefixes_free(&order->except);
     free(order);
 }
 
@@ -111,10 +101,10 @@ static void remember_order(struct steward *steward, const struct maintenance_pat
         .has_page = patch->page.n > 0,
         .has_except = patch->except.count > 0,
         .page = copy_of(patch->page),
-        .except = prefixes_of(patch->except),
+        .except = prefixes_copy(&patch->except),
         .reason = copy_of(patch->reason),
         .by = patch->by,
-        .file = {file->is_enabled, copy_of(file->page), prefixes_of(file->except)},
+        .file = {file->is_enabled, copy_of(file->page), prefixes_copy(&file->except)},
     };
     forget_order(steward);
     steward->upkeep.order = order;
