@@ -236,6 +236,22 @@ static void print_maintenance(const struct cli *cli, struct arena *arena,
             STR_ARG(page), exceptions, exceptions == 1 ? "" : "s", STR_ARG(why));
 }
 
+/* "! name app.internal of pool app: 169.254.169.254 is refused: ..." */
+static void print_refused(const struct cli *cli, const json_t *pool)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(pool, "refused_addresses"), i, name)
+    {
+        str host = text_of(name, "name"), owner = text_of(pool, "name");
+        str why = text_of(name, "reason");
+
+        fprintf(cli->out, "! name " STR_FMT " of pool " STR_FMT ": " STR_FMT "\n",
+                STR_ARG(host), STR_ARG(owner), STR_ARG(why));
+    }
+}
+
 /* "! degrade shop-levels: reduced (2m): 2 of 4 healthy (50%)"; nothing at full. */
 static void print_ladders(const struct cli *cli, struct arena *arena, const json_t *all)
 {
@@ -262,6 +278,8 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
 {
     struct table listeners = {.arena = arena, .columns = 6, .right = "lrrrrr"};
     struct table pools = {.arena = arena, .columns = 6, .right = "lrlrrl"};
+    json_t *pool;
+    size_t i;
 
     print_headline(cli, arena, all);
     add_listeners(&listeners, all);
@@ -277,6 +295,7 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     }
     print_maintenance(cli, arena, all);
     print_ladders(cli, arena, all);
+    json_array_foreach(json_object_get(all, "pools"), i, pool) print_refused(cli, pool);
 }
 
 /* ---- one pool ---- */
@@ -432,6 +451,7 @@ static void print_pool(const struct cli *cli, struct arena *arena, const json_t 
             say_why(arena, server),
         }};
     table_print(cli->out, &table);
+    print_refused(cli, pool);
 }
 
 static const json_t *find_pool(const struct cli *cli, const json_t *all, str name)

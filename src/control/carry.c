@@ -169,6 +169,8 @@ static void name_free(struct name_record *name)
 {
     list_remove(&name->node);
     free_str(name->host);
+    free_str(name->why);
+    free_str(name->refused);
     free(name->addrs);
     free(name);
 }
@@ -222,6 +224,14 @@ void name_learn(struct name_record *name, const struct addr *addrs, unsigned cou
     free(name->addrs);
     name->addrs = copy;
     name->addr_count = count;
+}
+
+void name_explain(struct name_record *name, str why, str refused)
+{
+    free_str(name->why);
+    free_str(name->refused);
+    name->why = copy_str(why);
+    name->refused = copy_str(refused);
 }
 
 /* ---- endpoint sets ---- */

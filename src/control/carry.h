@@ -100,6 +100,8 @@ struct name_record {
     str host;
     struct addr *addrs; /* last good answer, on the heap */
     unsigned addr_count;
+    str why;     /* its own copy: why it has none */
+    str refused; /* its own copy: what of its last answer may not be used; or empty */
 };
 
 struct pool_record {
@@ -168,6 +170,9 @@ struct name_record *pool_name(struct pool_record *pool, str host);
 /* A new answer for it: the addresses are copied. */
 void name_learn(struct name_record *name, const struct addr *addrs, unsigned count);
 
+/* Why it has no address, and what was refused: both are copied. */
+void name_explain(struct name_record *name, str why, str refused);
+
 /* What was ordered of the server; NULL: nothing. */
 static inline struct order *order_of(const struct pool_record *pool, str server)
 {
@@ -203,6 +208,12 @@ static inline enum health record_health(const struct server_record *record)
 
 static inline str record_reason(const struct server_record *record)
 {
+    if (record->live.addr.family == ADDR_NONE && record->entry) {
+        str why = pool_name(record->pool, record->entry->host)->why;
+
+        if (why.n)
+            return why;
+    }
     return record_health(record) == HEALTH_EJECTED
                ? (str){record->ejected.words, record->ejected.length}
                : health_reason(&record->health);

@@ -62,6 +62,7 @@ static struct stage *stage_new(void)
     struct stage *s = memset(aligned_alloc(CACHE_LINE, size), 0, size);
 
     list_init(&s->pool_record.servers);
+    list_init(&s->pool_record.names);
     stage_server(s, 0, STR("one"), STR("10.0.0.1"));
     stage_server(s, 1, STR("two"), STR("10.0.0.2"));
     stage_health(s, 0, HEALTH_UP, "HTTP 200 in 2ms");

@@ -343,6 +343,39 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
     add_ago(out, "since", last->changed_at, view->wall);
 }
 
+static bool is_named(const struct pool *pool, str host)
+{
+    for (unsigned i = 0; i < pool->server_count; i++)
+        if (pool->servers[i].addr.family == ADDR_NONE &&
+            str_eq(pool->servers[i].host, host))
+            return true;
+    return false;
+}
+
+/* Names of servers whose last answer holds what may not be used. */
+static void add_refused(struct scroll *out, const struct pool_record *record)
+{
+    bool is_begun = false;
+
+    list_each(node, &record->names) {
+        const struct name_record *name = list_entry(node, struct name_record, node);
+
+        if (!name->refused.n || !is_named(record->pool, name->host))
+            continue;
+        if (!is_begun) {
+            key(out, "refused_addresses");
+            scroll_char(out, '[');
+            is_begun = true;
+        }
+        next_item(out);
+        add_str(out, "name", name->host);
+        add_str(out, "reason", name->refused);
+        scroll_char(out, '}');
+    }
+    if (is_begun)
+        scroll_char(out, ']');
+}
+
 static void add_queue(struct scroll *out, const struct pool *pool)
 {
     unsigned waiting = atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
@@ -373,6 +406,7 @@ static void add_pool(struct scroll *out, const struct overview *view,
     add_u64(out, "requests", sample.count);
     add_reading(out, &reading);
     add_queue(out, pool);
+    add_refused(out, record);
     key(out, "servers");
     scroll_char(out, '[');
     list_each(node, &record->servers) {

@@ -132,12 +132,38 @@ static void test_members(void **state)
     stage_free(s);
 }
 
+/* The reason is the name's own, and what the policy refuses is told beside it. */
+static void test_refused_addresses(void **state)
+{
+    struct stage *s = stage_new();
+    struct name_record name = {.host = STR("app.example"), .why = STR("nobody knows it")};
+    struct name_record gone = {.host = STR("old.example"), .refused = STR("::1 is")};
+    struct scroll out;
+
+    s->servers[0].live.addr = s->servers[1].live.addr = (struct addr){0};
+    s->entries[0].host = s->entries[1].host = STR("app.example");
+    stage_health(s, 0, HEALTH_UNRESOLVED, "its name has no address");
+    stage_health(s, 1, HEALTH_UNRESOLVED, "its name has no address");
+    list_add(&s->pool_record.names, &name.node);
+    list_add(&s->pool_record.names, &gone.node);
+    out = written(s);
+    assert_holds(&out, "\"state\":\"down\",\"reason\":\"nobody knows it\"");
+    assert_null(strstr(out.p, "refused_addresses")); /* nor of names that went */
+    scroll_close(&out);
+    name.refused = STR("169.254.0.1 is refused");
+    out = written(s);
+    assert_holds(&out, "\"refused_addresses\":[{\"name\":\"app.example\",\"reason\":"
+                       "\"169.254.0.1 is refused\"}],\"servers\":[");
+    scroll_close(&out);
+    stage_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_the_start), cmocka_unit_test(test_rates),
         cmocka_unit_test(test_checks),       cmocka_unit_test(test_a_pool_that_is_down),
-        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_members),      cmocka_unit_test(test_refused_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,8 +160,7 @@ void wellness_publish(struct steward *steward, struct server_record *record);
 void wellness_watch(struct steward *steward, struct pool_record *pool);
 
 /* dns_changed_fn. */
-void wellness_names_changed(void *owner, str pool, str host, const struct addr *addrs,
-                            unsigned count, str why);
+void wellness_names_changed(void *owner, const struct dns_news *news);
 
 /* ---- voices.c ---- */
 

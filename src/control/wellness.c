@@ -194,21 +194,42 @@ void wellness_server_fails(struct steward_desk *desk, struct server_live *server
 
 /* ---- names ---- */
 
-void wellness_names_changed(void *owner, str pool_name_text, str host,
-                            const struct addr *addrs, unsigned count, str why)
+static void tell_addresses(struct steward *steward, const struct dns_news *news)
+{
+    if (news->count == 0)
+        EVENT(&steward->events, LOG_WARN, "name has no address", {"pool", news->pool},
+              {"host", news->host}, {"reason", news->why});
+    else
+        EVENT(&steward->events, LOG_INFO, "name has changed its addresses",
+              {"pool", news->pool}, {"host", news->host});
+}
+
+static void tell_refused(struct steward *steward, const struct dns_news *news)
+{
+    if (news->refused.n)
+        EVENT(&steward->events, LOG_WARN, "addresses of a name are refused",
+              {"pool", news->pool}, {"host", news->host}, {"reason", news->refused});
+    else
+        EVENT(&steward->events, LOG_INFO, "addresses of a name are no longer refused",
+              {"pool", news->pool}, {"host", news->host});
+}
+
+void wellness_names_changed(void *owner, const struct dns_news *news)
 {
     struct steward *steward = owner;
-    struct pool_record *pool = registry_pool(&steward->registry, pool_name_text);
+    struct pool_record *pool = registry_pool(&steward->registry, news->pool);
+    struct name_record *name;
 
     CHECK_MAGIC(steward, STEWARD_MAGIC);
     if (!pool || !pool->pool)
         return;
-    name_learn(pool_name(pool, host), addrs, count);
-    if (count == 0)
-        EVENT(&steward->events, LOG_WARN, "name has no address",
-              {"pool", pool->live.name}, {"host", host}, {"reason", why});
-    else
-        EVENT(&steward->events, LOG_INFO, "name has changed its addresses",
-              {"pool", pool->live.name}, {"host", host});
+    name = pool_name(pool, news->host);
+    if (!str_eq(name->refused, news->refused))
+        tell_refused(steward, news);
+    name_explain(name, news->why, news->refused);
+    if (!news->is_changed)
+        return;
+    name_learn(name, news->addrs, news->count);
+    tell_addresses(steward, news);
     reload_members(steward, pool);
 }

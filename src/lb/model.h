@@ -383,6 +383,7 @@ struct resolver_settings {
     const struct addr *servers; /* none: what the system says */
     unsigned server_count;
     uint32_t timeout, min_ttl, max_ttl;
+    struct prefixes allow, deny; /* of answers; allow empty: what deny does not name */
 };
 
 struct log_settings {

@@ -39,6 +39,12 @@ def names(weir, count=12):
             for _ in range(count)}
 
 
+def refused(w):
+    """What status tells of refused answers."""
+    pool = w.status()["pools"][0]
+    return [name["reason"] for name in pool.get("refused_addresses", [])]
+
+
 def test_name(dns, pair):
     dns.tell("app.internal", ["127.0.0.1"])
     with Weir(config(dns, pair[0].port)) as w:
@@ -143,3 +149,42 @@ def test_connections_stay_while_the_answer_stays(dns, pair):
             c.ask()
             until(lambda: len(dns.asked) >= asked + 4, 10)
             assert c.ask().status == 200
+
+
+def test_a_name_with_nothing_but_refused_addresses(dns, pair):
+    """503 and words, not a connection; and with the policy gone the server is there."""
+    c = config(dns, pair[0].port)
+    c["resolvers"]["deny"] = ["special", "loopback"]
+    dns.tell("app.internal", ["127.0.0.1"], ["::1"], ttl=1)
+    with Weir(c) as w:
+        until(lambda: refused(w), 5)
+        words = "127.0.0.1 and 1 more are refused: in resolvers.deny; no other address is known"
+        assert refused(w) == [words]
+        assert w.status()["pools"][0]["reason"] == words
+        assert w.ask().status == 503
+        del c["resolvers"]["deny"]
+        w.reload(c)
+        until(lambda: names(w, 6) == {"one", "six"}, 10)
+        assert not refused(w)
+
+
+def test_a_new_policy_takes_known_addresses_away(dns, pair):
+    c = config(dns, pair[0].port)
+    dns.tell("app.internal", ["127.0.0.1", "127.0.0.2"], ttl=60)
+    with Weir(c) as w:
+        until(lambda: names(w) == {"one", "two"}, 5)
+        c["resolvers"]["deny"] = ["special", "127.0.0.2"]
+        w.reload(c)
+        until(lambda: refused(w), 5)
+        assert names(w) == {"one"}
+
+
+def test_names_of_the_system_under_a_policy(pair):
+    """`localhost` from the system's own table: permitted, until somebody refuses it."""
+    c = http_config(f"localhost:{pair[0].port}")
+    with Weir(c) as w:
+        until(lambda: names(w, 6) & {"one", "six"}, 5)
+        c["resolvers"] = {"deny": ["special", "loopback"]}
+        w.reload(c)
+        until(lambda: refused(w), 5)
+        assert w.ask().status == 503

@@ -9,7 +9,7 @@ import pytest
 
 import stage
 from stage import DnsServer, Weir, until
-from test_dns import config, dns, names, pair    # noqa: F401
+from test_dns import config, dns, names, pair, refused    # noqa: F401
 
 pytestmark = pytest.mark.deep    # each waits for a few lifetimes of an answer
 
@@ -164,3 +164,53 @@ def test_a_name_that_turns_to_weir_itself(dns, pair):
         c["pools"]["main"]["servers"] = [pair[0].address]
         w.reload(c)
         assert names(w, 2) == {"one"}
+
+
+# ---- addresses that may not be used ----
+
+def said(w, words):
+    return sum(words in line for line in w.stderr.splitlines())
+
+
+@pytest.mark.parametrize("rebound", [
+    (["169.254.169.254"], []), (["0.0.0.0"], []), ([], ["fe80::1"]), (["224.0.0.1"], ["ff02::1"]),
+    (["169.254.169.254", "169.254.169.253"], ["::ffff:169.254.169.254"]),
+    ([], ["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"])])
+def test_rebound_to_where_no_server_is(dns, pair, rebound):
+    """By the default alone: the last good address stays, and why is said once."""
+    dns.tell(NAME, ["127.0.0.1"], ttl=1)
+    with Weir(config(dns, pair[0].port)) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        dns.tell(NAME, *rebound, ttl=1)
+        until(lambda: refused(w), 10)
+        assert "resolvers.deny; the last good addresses stay" in refused(w)[0]
+        assert "! name app.internal of pool main: " in w.cli("status").stdout
+        asked = len(dns.asked)
+        until(lambda: len(dns.asked) > asked + 3, 30)
+        assert names(w, 6) == {"one"}
+        assert list(w.servers()) == [f"127.0.0.1:{pair[0].port}"]
+        assert said(w, "addresses of a name are refused") == 1
+        dns.tell(NAME, ["127.0.0.2"], ttl=1)
+        until(lambda: names(w, 4) == {"two"}, 20)
+        assert not refused(w)
+        assert said(w, "addresses of a name are no longer refused") == 1
+
+
+@pytest.mark.parametrize("policy", [
+    {"deny": ["special", "127.0.0.2"]}, {"deny": ["127.0.0.2/31"]},
+    {"allow": ["127.0.0.1", "10.0.0.0/8"]}, {"allow": ["loopback"], "deny": ["127.0.0.2"]}])
+def test_traffic_never_goes_where_the_policy_forbids(dns, pair, policy):
+    """A server that would answer stands there, and never hears a thing."""
+    c = config(dns, pair[0].port)
+    c["resolvers"].update(policy)
+    dns.tell(NAME, ["127.0.0.1"], ttl=1)
+    heard = len(pair[1].requests)
+    with Weir(c) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        for rebound in ["127.0.0.2"], ["127.0.0.1", "127.0.0.2"], []:
+            dns.tell(NAME, rebound, ["::ffff:127.0.0.2"], ttl=1)
+            asked = len(dns.asked)
+            until(lambda: len(dns.asked) > asked + 3, 30)
+            until(lambda: any("127.0.0.2" in words for words in refused(w)), 5)
+            assert names(w, 6) == {"one"}
+    assert len(pair[1].requests) == heard

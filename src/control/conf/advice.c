@@ -170,10 +170,26 @@ static void advise_on_checks(struct reader *reader, const struct draft_pool *poo
                    "write health: /path, health: {passive: {}} or a breaker");
 }
 
+/* A list of one's own in the place of the default, which is easily forgotten. */
+static void advise_on_answers(struct reader *reader)
+{
+    const struct draft_resolvers *resolvers = &reader->draft->settings.resolvers;
+    const struct prefixes *link_local = address_kind_find(STR("link_local"));
+
+    if (!resolvers->deny || !resolvers->spec.deny.count || resolvers->spec.allow.count ||
+        prefixes_cover(&resolvers->spec.deny, link_local))
+        return;
+    complaint_help(complain(reader->complaints, "H206", resolvers->deny->key->place,
+                            "'deny' replaces its default, and now lets the DNS lead to "
+                            "link-local addresses (169.254.169.254)"),
+                   "write special beside the others: deny: [special, ...]");
+}
+
 void advise(struct reader *reader, const struct snapshot *snapshot)
 {
     struct traffic *traffic = find_traffic(snapshot, &reader->complaints->arena);
 
+    advise_on_answers(reader);
     for (unsigned i = 0; i < snapshot->pool_count; i++) {
         const struct draft_pool *pool = &reader->draft->pools[i];
 

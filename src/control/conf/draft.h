@@ -32,11 +32,16 @@ struct logs {
     struct log_settings access, error;
 };
 
+struct draft_resolvers {
+    struct resolver_settings spec;
+    const struct pair *allow, *deny; /* NULL: not written */
+};
+
 /* What the top level says but for listeners, routes and pools. */
 struct settings {
     struct runtime runtime;
     struct defaults defaults;
-    struct resolver_settings resolvers;
+    struct draft_resolvers resolvers;
     struct prefixes trusted;
     struct protect protect;
     struct logs logs;
@@ -172,6 +177,7 @@ extern const struct conf_row adaptive_rows[];
 extern const struct conf_row tiers_rows[], locality_rows[], queue_rows[];
 
 extern const struct conf_row breaker_rows[];
+extern const struct conf_row resolvers_rows[];
 extern const struct conf_row page_rows[], pages_beside_rows[], maintenance_rows[];
 extern const struct conf_form pages_form, page_name_form;
 extern const struct conf_row ladder_rows[];
@@ -184,6 +190,10 @@ extern const struct conf_form listeners_form, routes_form, pools_form, balance_f
 
 /* Shared by the tables (words.c). */
 extern const struct conf_form text_form, header_name_form, networks_form;
+
+/* The networks that a word means in lists of the DNS's answers: "private"; NULL: none.
+ * (rows/resolvers.c) */
+const struct prefixes *address_kind_find(str word);
 
 /* When all rows of `active` are read: which kind of check that is, and what they say
  * together (C012, C040, W110). */

@@ -197,9 +197,37 @@ static void check_listeners(struct reader *reader, const struct snapshot *snapsh
     }
 }
 
+/* One of resolvers.allow that deny takes away again. */
+static void check_answers(struct reader *reader)
+{
+    const struct draft_resolvers *resolvers = &reader->draft->settings.resolvers;
+    const struct node *item;
+    unsigned at = 0;
+
+    if (!resolvers->allow)
+        return;
+    while ((item = words_next(reader, resolvers->allow, &at))) {
+        const struct prefixes *kind = address_kind_find(item->text);
+        struct prefix one;
+        struct prefixes networks = kind ? *kind : (struct prefixes){&one, 1};
+
+        if (!kind && prefix_parse(item->text, &one))
+            continue;
+        if (prefixes_cover(&resolvers->spec.deny, &networks))
+            complaint_help(
+                complain(reader->complaints, "W113", item->place,
+                         "'%s' in 'allow' has no effect: 'deny' refuses all of it",
+                         word_of(reader, item)),
+                resolvers->deny ? "take it out of one of them"
+                                : "write a 'deny' without it; the default is "
+                                  "deny: [special]");
+    }
+}
+
 void lint(struct reader *reader, const struct snapshot *snapshot)
 {
     check_routes(reader, snapshot);
     check_pools(reader, snapshot);
     check_listeners(reader, snapshot);
+    check_answers(reader);
 }

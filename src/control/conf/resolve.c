@@ -474,7 +474,7 @@ void resolve_build(struct reader *reader, struct snapshot *snapshot)
 
     map_init(&pools, seed);
     snapshot->runtime = settings->runtime;
-    snapshot->resolvers = settings->resolvers;
+    snapshot->resolvers = settings->resolvers.spec;
     snapshot->trusted_proxies = settings->trusted;
     snapshot->access_log = settings->logs.access;
     snapshot->error_log = settings->logs.error;

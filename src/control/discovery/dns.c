@@ -1,17 +1,23 @@
 /*
  * A timetable of names. Each (pool, host) stands for itself, even where two pools share a
  * host: it is rare, and the answers cost little. The last good answer stays for as long as
- * there is no other, be it that nobody can tell or that the name has lost its addresses:
- * whether its servers still serve is what health checks are for.
+ * there is no other, be it that nobody can tell, that the name has lost its addresses or
+ * that none of the new ones may be used: whether its servers still serve is what health
+ * checks are for. Only a new policy takes addresses away that were good under the old.
  */
 #include "control/discovery/dns.h"
 
 #include "base/check.h"
 #include "base/map.h"
+#include "base/text.h"
+#include "control/discovery/dns_policy.h"
 
 #include <stdlib.h>
 
-enum { OPEN_RETRY_MS = 1000 };
+enum {
+    OPEN_RETRY_MS = 1000,
+    REFUSED_MS = 5000, /* the TTL of an answer that nobody may use is not believed */
+};
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -20,7 +26,7 @@ struct dns_watch {
     dns_changed_fn *changed;
     void *owner;
     struct resolver *resolver;         /* NULL until the first name */
-    struct resolver_settings settings; /* its servers are a copy */
+    struct resolver_settings settings; /* its lists are copies */
     struct map names;                  /* pool NUL host -> struct name */
     struct list all;                   /* the same, for walking */
     uint64_t round;                    /* counts dns_watch_apply */
@@ -34,6 +40,8 @@ struct name {
     struct addr *addrs; /* what the owner was told */
     unsigned count;
     bool is_told;
+    char refused[DNS_WORDS_MOST]; /* as the owner was told */
+    size_t refused_length;
     unsigned failures; /* in a row */
     uint64_t round;    /* the last one that named it */
     str pool, host;
@@ -57,22 +65,42 @@ static const char *why_untold(enum err e)
     }
 }
 
-static void tell(struct name *name, const struct addr *addrs, unsigned count,
-                 const char *why)
+static void keep_words(struct name *name, str refused)
+{
+    refused = str_upto(refused, sizeof name->refused);
+    if (refused.n)
+        memcpy(name->refused, refused.p, refused.n);
+    name->refused_length = refused.n;
+}
+
+static void keep_addrs(struct name *name, const struct addr *addrs, unsigned count)
+{
+    struct addr *copy = NULL;
+
+    if (count) {
+        copy = calloc(count, sizeof *copy);
+        CHECK(copy != NULL);
+        memcpy(copy, addrs, count * sizeof *copy);
+    }
+    free(name->addrs);
+    name->addrs = copy;
+    name->count = count;
+    name->is_told = true;
+}
+
+static void tell(const struct name *name, bool is_changed, str why)
 {
     struct dns_watch *watch = name->watch;
 
-    free(name->addrs);
-    name->addrs = NULL;
-    if (count) {
-        name->addrs = calloc(count, sizeof *addrs);
-        CHECK(name->addrs != NULL);
-        memcpy(name->addrs, addrs, count * sizeof *addrs);
-    }
-    name->count = count;
-    name->is_told = true;
-    watch->changed(watch->owner, name->pool, name->host, name->addrs, count,
-                   count ? STR_NONE : str_of(why));
+    watch->changed(watch->owner, &(struct dns_news){
+                                     .pool = name->pool,
+                                     .host = name->host,
+                                     .addrs = name->addrs,
+                                     .count = name->count,
+                                     .is_changed = is_changed,
+                                     .why = name->count ? STR_NONE : why,
+                                     .refused = {name->refused, name->refused_length},
+                                 });
 }
 
 /* The answer's addresses, and those known of a family that nobody could tell about; both
@@ -107,6 +135,67 @@ static bool is_known(const struct name *name, const struct addr *addrs, unsigned
     return true;
 }
 
+/* Tells what is new of this, if anything is. */
+static void learn(struct name *name, const struct addr *addrs, unsigned count, str why,
+                  str refused)
+{
+    bool is_changed = !is_known(name, addrs, count);
+    bool is_said = str_eq(refused, (str){name->refused, name->refused_length});
+
+    if (!is_changed && is_said)
+        return;
+    keep_words(name, refused);
+    if (is_changed)
+        keep_addrs(name, addrs, count);
+    tell(name, is_changed, why);
+}
+
+/* ---- what may be used ---- */
+
+/* What the policy has left of some addresses. */
+struct sieved {
+    struct addr addrs[LOOKUP_ADDRS_MOST];
+    unsigned count, refused;
+    struct addr first; /* of the refused */
+    const char *by;    /* what refuses it */
+};
+
+static void sieve(const struct dns_watch *watch, const struct addr *addrs, unsigned count,
+                  struct sieved *out)
+{
+    out->count = out->refused = 0;
+    for (unsigned i = 0; i < count && i < LOOKUP_ADDRS_MOST; i++) {
+        const char *by = dns_policy_refuses(&watch->settings, &addrs[i]);
+
+        if (!by) {
+            out->addrs[out->count++] = addrs[i];
+            continue;
+        }
+        if (out->refused++ == 0) {
+            out->first = addrs[i];
+            out->by = by;
+        }
+    }
+}
+
+/* "169.254.169.254 and 2 more are refused: in resolvers.deny; the last good addresses stay". */
+static str say_refused(const struct sieved *sieved, const char *then,
+                       char memory[DNS_WORDS_MOST])
+{
+    struct text text = text_in(memory, DNS_WORDS_MOST);
+    char ip[ADDR_TEXT_MOST];
+
+    if (!sieved->refused)
+        return STR_NONE;
+    text_add(&text, addr_print_ip(&sieved->first, ip, sizeof ip));
+    if (sieved->refused > 1)
+        text_format(&text, " and %u more are", sieved->refused - 1);
+    else
+        text_add(&text, STR(" is"));
+    text_format(&text, " refused: %s; %s", sieved->by, then);
+    return text_str(&text);
+}
+
 /* ---- asking ---- */
 
 static void ask_after(struct name *name, uint32_t ms)
@@ -116,25 +205,57 @@ static void ask_after(struct name *name, uint32_t ms)
     timer_set(&loop->timers, &name->again, loop->now + ms * NS_PER_MS);
 }
 
+/* Somebody answers, but with nothing that may be used: as if nobody did. */
+static void answer_refused(struct name *name, const struct sieved *sieved)
+{
+    char memory[DNS_WORDS_MOST];
+    str words = say_refused(sieved,
+                            name->count ? "the last good addresses stay"
+                                        : "no other address is known",
+                            memory);
+
+    learn(name, name->addrs, name->count, words, words);
+}
+
+/* So long an answer holds. */
+static uint32_t wait_of(const struct dns_watch *watch, const struct lookup_answer *answer,
+                        const struct sieved *sieved)
+{
+    uint32_t most =
+        watch->settings.min_ttl > REFUSED_MS ? watch->settings.min_ttl : REFUSED_MS;
+
+    return sieved->refused && answer->wait_ms > most ? most : answer->wait_ms;
+}
+
 static void answered(void *owner, const struct lookup_answer *answer)
 {
     struct name *name = owner;
     struct addr addrs[LOOKUP_ADDRS_MOST];
+    struct lookup_answer usable = *answer;
+    struct sieved sieved;
+    char memory[DNS_WORDS_MOST];
     unsigned count;
 
     name->lookup = NULL;
     name->failures = answer->error || answer->untold ? name->failures + 1 : 0;
-    ask_after(name, answer->wait_ms);
+    sieve(name->watch, answer->addrs, answer->error ? 0 : answer->count, &sieved);
+    ask_after(name, wait_of(name->watch, answer, &sieved));
     if (answer->error) {
         if (!name->is_told)
-            tell(name, NULL, 0, why_untold(answer->error));
+            learn(name, NULL, 0, str_of(why_untold(answer->error)), STR_NONE);
         return;
     }
-    count = merge(name, answer, addrs);
+    if (sieved.refused && !sieved.count) {
+        answer_refused(name, &sieved);
+        return;
+    }
+    usable.addrs = sieved.addrs;
+    usable.count = sieved.count;
+    count = merge(name, &usable, addrs);
     if (count == 0 && name->count > 0)
         return; /* an emptied zone is a mistake more often than a wish: checks decide */
-    if (!is_known(name, addrs, count))
-        tell(name, addrs, count, "the DNS knows no address for this name");
+    learn(name, addrs, count, STR("the DNS knows no address for this name"),
+          say_refused(&sieved, "the others are used", memory));
 }
 
 static enum err need_resolver(struct dns_watch *watch)
@@ -233,12 +354,20 @@ static bool settings_eq(const struct resolver_settings *a,
                         const struct resolver_settings *b)
 {
     if (a->server_count != b->server_count || a->timeout != b->timeout ||
-        a->min_ttl != b->min_ttl || a->max_ttl != b->max_ttl)
+        a->min_ttl != b->min_ttl || a->max_ttl != b->max_ttl ||
+        !prefixes_eq(&a->allow, &b->allow) || !prefixes_eq(&a->deny, &b->deny))
         return false;
     for (unsigned i = 0; i < a->server_count; i++)
         if (!addr_eq(&a->servers[i], &b->servers[i]))
             return false;
     return true;
+}
+
+static void settings_free(struct resolver_settings *settings)
+{
+    free((void *)settings->servers);
+    prefixes_free(&settings->allow);
+    prefixes_free(&settings->deny);
 }
 
 static void settings_copy(struct dns_watch *watch, const struct resolver_settings *from)
@@ -249,9 +378,27 @@ static void settings_copy(struct dns_watch *watch, const struct resolver_setting
     CHECK(servers != NULL);
     if (from->server_count)
         memcpy(servers, from->servers, from->server_count * sizeof *servers);
-    free((void *)watch->settings.servers);
+    settings_free(&watch->settings);
     watch->settings = *from;
     watch->settings.servers = servers;
+    watch->settings.allow = prefixes_copy(&from->allow);
+    watch->settings.deny = prefixes_copy(&from->deny);
+}
+
+/* What is known may be what the file refuses from now on. */
+static void sift_known(struct name *name)
+{
+    struct sieved sieved;
+    char memory[DNS_WORDS_MOST];
+    str words;
+
+    sieve(name->watch, name->addrs, name->count, &sieved);
+    if (!sieved.refused)
+        return;
+    words = say_refused(
+        &sieved, sieved.count ? "the others are used" : "no other address is known",
+        memory);
+    learn(name, sieved.addrs, sieved.count, words, words);
 }
 
 /* Others are asked from now on, and everything is asked anew. */
@@ -273,8 +420,10 @@ static void change_resolver(struct dns_watch *watch,
 
 void dns_watch_apply(struct dns_watch *watch, const struct snapshot *snapshot)
 {
+    bool is_other = !settings_eq(&watch->settings, &snapshot->resolvers);
+
     watch->round++;
-    if (!settings_eq(&watch->settings, &snapshot->resolvers))
+    if (is_other)
         change_resolver(watch, &snapshot->resolvers);
     for (unsigned i = 0; i < snapshot->pool_count; i++) {
         const struct pool *pool = &snapshot->pools[i];
@@ -284,6 +433,10 @@ void dns_watch_apply(struct dns_watch *watch, const struct snapshot *snapshot)
                 name_want(watch, pool->name, pool->servers[k].host);
     }
     drop_unwanted(watch);
+    if (!is_other)
+        return;
+    list_each(node, &watch->all)
+        sift_known(list_entry(node, struct name, node));
 }
 
 /* ---- life ---- */
@@ -311,6 +464,6 @@ void dns_watch_free(struct dns_watch *watch)
     map_close(&watch->names);
     if (watch->resolver)
         resolver_free(watch->resolver);
-    free((void *)watch->settings.servers);
+    settings_free(&watch->settings);
     free(watch);
 }

@@ -1,7 +1,8 @@
 /*
  * Keeps the addresses of servers that are given by name: asks at once, again when the TTL
  * is over, and tells the steward when the set of addresses of a name has changed. The
- * last good answer is kept while nobody can tell. On the steward's engine.
+ * last good answer is kept while nobody can tell, and while nothing of an answer may be
+ * used (dns_policy.h). On the steward's engine.
  */
 #ifndef CONTROL_DISCOVERY_DNS_H
 #define CONTROL_DISCOVERY_DNS_H
@@ -11,10 +12,21 @@
 
 struct dns_watch;
 
-/* changed: the addresses of (pool, host) are now these (sorted, port 0); count 0: the name
- * has none, or none yet, and `why` says so in words. Not called for an unchanged set. */
-typedef void dns_changed_fn(void *owner, str pool, str host, const struct addr *addrs,
-                            unsigned count, str why);
+enum { DNS_WORDS_MOST = 160 };
+
+/* What is known of a name now. */
+struct dns_news {
+    str pool, host;
+    const struct addr *addrs; /* sorted, port 0 */
+    unsigned count;           /* 0: it has none, or none yet */
+    bool is_changed;          /* these are other addresses than were told before */
+    str why;                  /* of count 0, in words */
+    str refused; /* which addresses of the last answer may not be used, and what then;
+                    empty: there are none. At most DNS_WORDS_MOST */
+};
+
+/* Not called when all is as it was told. */
+typedef void dns_changed_fn(void *owner, const struct dns_news *news);
 
 MUST_CHECK enum err dns_watch_new(struct dns_watch **watch, struct engine *engine,
                                   dns_changed_fn *changed, void *owner);

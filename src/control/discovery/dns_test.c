@@ -118,24 +118,29 @@ static struct engine engine;
 static struct dns_watch *watch;
 static char told[8192];
 
-/* "pool host: a b|why" */
-static void hear(void *owner, str pool, str host, const struct addr *addrs,
-                 unsigned count, str why)
+/* "pool host: a b|why", and where something is refused "|refused"; "=" before it: these
+ * are the addresses as before. */
+static void hear(void *owner, const struct dns_news *news)
 {
     struct text text = text_in(told, sizeof told - 1);
 
     assert_ptr_equal(owner, &engine);
     assert_int_equal(told[0], '\0'); /* the last word was looked at */
-    text_format(&text, STR_FMT " " STR_FMT ":", STR_ARG(pool), STR_ARG(host));
-    for (unsigned i = 0; i < count; i++) {
+    if (!news->is_changed)
+        text_char(&text, '=');
+    text_format(&text, STR_FMT " " STR_FMT ":", STR_ARG(news->pool), STR_ARG(news->host));
+    for (unsigned i = 0; i < news->count; i++) {
         char memory[ADDR_TEXT_MOST];
 
         text_char(&text, ' ');
-        text_add(&text, addr_print_ip(&addrs[i], memory, sizeof memory));
+        text_add(&text, addr_print_ip(&news->addrs[i], memory, sizeof memory));
     }
-    assert_int_equal(count == 0, why.n > 0);
+    assert_int_equal(news->count == 0, news->why.n > 0);
     text_char(&text, '|');
-    text_add(&text, why);
+    text_add(&text, news->why);
+    if (news->refused.n)
+        text_char(&text, '|');
+    text_add(&text, news->refused);
     assert_false(text.overflow);
     told[text.n] = '\0';
 }
@@ -386,6 +391,117 @@ static void test_no_resolver_to_be_had(void **state)
     EXPECT("p a.test: 192.0.2.1|");
 }
 
+/* ---- addresses that may not be used ---- */
+
+static const struct prefix link_local = {.addr = {.family = ADDR_IP4, .ip = {169, 254}},
+                                         .bits = 16};
+static const struct prefix tens = {.addr = {.family = ADDR_IP4, .ip = {10}}, .bits = 8};
+
+static struct snapshot denying(const struct prefix *deny)
+{
+    struct snapshot snapshot = one;
+
+    snapshot.resolvers.min_ttl = 1000;
+    if (deny)
+        snapshot.resolvers.deny = (struct prefixes){deny, 1};
+    return snapshot;
+}
+
+static void test_refused_are_dropped(void **state)
+{
+    struct snapshot now = denying(&link_local);
+
+    dns_watch_apply(watch, &now);
+    say("a.test", FOUND(1000), "169.254.0.1 169.254.169.254 192.0.2.1");
+    EXPECT("p a.test: 192.0.2.1||169.254.0.1 and 1 more are refused: in resolvers.deny; "
+           "the others are used");
+    after(1005);
+    say("a.test", FOUND(1000), "169.254.0.1 169.254.169.254 192.0.2.1");
+    EXPECT(""); /* said once */
+    after(1005);
+    say("a.test", FOUND(1000), "169.254.0.9 192.0.2.1");
+    EXPECT("=p a.test: 192.0.2.1||169.254.0.9 is refused: in resolvers.deny; the others "
+           "are used");
+    after(1005);
+    say("a.test", FOUND(1000), "192.0.2.1");
+    EXPECT("=p a.test: 192.0.2.1|");
+}
+
+static void test_last_good_answer_outlasts_refused_ones(void **state)
+{
+    struct snapshot now = denying(&link_local);
+
+    dns_watch_apply(watch, &now);
+    say("a.test", FOUND(1000), "192.0.2.1 2001:db8::1");
+    EXPECT("p a.test: 192.0.2.1 2001:db8::1|");
+    after(1005);
+    say("a.test", FOUND(300000), "169.254.169.254");
+    EXPECT("=p a.test: 192.0.2.1 2001:db8::1||169.254.169.254 is refused: in "
+           "resolvers.deny; the last good addresses stay");
+    after(4000);
+    assert_int_equal(pending(), 0);
+    after(1005); /* its TTL is not believed */
+    say("a.test", UNTOLD(ERR_IO), "");
+    EXPECT("");
+    after(1005);
+    say("a.test", (struct lookup_answer){.untold = ADDR_IP6, .wait_ms = 1000},
+        "169.254.169.254");
+    EXPECT(""); /* nor does it take the other family away */
+    after(1005);
+    say("a.test", FOUND(1000), "192.0.2.2");
+    EXPECT("p a.test: 192.0.2.2|");
+}
+
+static void test_nothing_but_refused(void **state)
+{
+    struct snapshot now = denying(&link_local);
+
+    now.resolvers.min_ttl = 20000;
+    dns_watch_apply(watch, &now);
+    say("a.test", FOUND(60000), "169.254.169.254");
+    EXPECT(
+        "p a.test:|169.254.169.254 is refused: in resolvers.deny; no other address is "
+        "known|169.254.169.254 is refused: in resolvers.deny; no other address is known");
+    after(19900);
+    assert_int_equal(pending(), 0); /* min_ttl holds all the same */
+    after(200);
+    say("a.test", FOUND(60000), "192.0.2.1");
+    EXPECT("p a.test: 192.0.2.1|");
+}
+
+/* What is known is no better than what is answered. */
+static void test_new_policy_holds_for_what_is_known(void **state)
+{
+    struct snapshot now = denying(NULL);
+
+    dns_watch_apply(watch, &now);
+    say("a.test", FOUND(60000), "10.0.0.1 169.254.0.1 192.0.2.1");
+    EXPECT("p a.test: 10.0.0.1 169.254.0.1 192.0.2.1|");
+    now = denying(&link_local);
+    dns_watch_apply(watch, &now);
+    EXPECT("p a.test: 10.0.0.1 192.0.2.1||169.254.0.1 is refused: in resolvers.deny; the "
+           "others are used");
+    dns_watch_apply(watch, &now); /* the same policy: nothing new */
+    EXPECT("");
+    after(5); /* and it is asked anew */
+    say("a.test", FOUND(60000), "10.0.0.1");
+    EXPECT("p a.test: 10.0.0.1|");
+    now = denying(&tens);
+    dns_watch_apply(watch, &now);
+    EXPECT("p a.test:|10.0.0.1 is refused: in resolvers.deny; no other address is "
+           "known|10.0.0.1 is refused: in resolvers.deny; no other address is known");
+    now = denying(NULL);
+    dns_watch_apply(watch, &now);
+    after(5);
+    say("a.test", FOUND(60000), "10.0.0.1");
+    EXPECT("p a.test: 10.0.0.1|");
+    now.resolvers.allow = (struct prefixes){&link_local, 1};
+    dns_watch_apply(watch, &now);
+    EXPECT(
+        "p a.test:|10.0.0.1 is refused: not in resolvers.allow; no other address is "
+        "known|10.0.0.1 is refused: not in resolvers.allow; no other address is known");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -400,6 +516,10 @@ int main(void)
         TEST(test_reload),
         TEST(test_other_resolvers),
         TEST(test_no_resolver_to_be_had),
+        TEST(test_refused_are_dropped),
+        TEST(test_last_good_answer_outlasts_refused_ones),
+        TEST(test_nothing_but_refused),
+        TEST(test_new_policy_holds_for_what_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * The rows of what stands once in a configuration: the top level, the process, resolvers,
- * trusted proxies and protection. Defaults, and what is seen from outside, have files of
- * their own (defaults.c, logs.c).
+ * The rows of what stands once in a configuration: the top level, the process, trusted
+ * proxies and protection. Defaults, resolvers, and what is seen from outside, have files
+ * of their own (defaults.c, resolvers.c, logs.c).
  */
 #include "control/conf/address.h"
 #include "control/conf/draft.h"
@@ -90,60 +90,6 @@ static const struct conf_row runtime_rows[] = {
      .form = &include_form,
      .doc = "More files, by paths from this file's directory; their settings are merged "
             "by key, their routes appended in the order of their names."},
-    {.name = NULL},
-};
-
-static void read_resolver_servers(struct reader *reader, const struct conf_row *row,
-                                  const struct pair *pair, void *object)
-{
-    struct resolver_settings *resolvers = object;
-    struct vec_of(struct addr) servers = {0};
-    unsigned at = 0;
-    const struct node *word;
-
-    while ((word = words_next(reader, pair, &at))) {
-        struct addr addr;
-
-        if (address_read_resolver(reader, word, &addr))
-            *vec_add(&servers, reader->arena) = addr;
-    }
-    resolvers->servers = servers.items;
-    resolvers->server_count = (unsigned)servers.count;
-}
-
-static const struct conf_form resolver_servers_form = {
-    .words = "IP addresses, with or without a port",
-    .schema = "{\"$ref\": \"#/definitions/words\"}",
-    .read = read_resolver_servers,
-};
-
-static const struct conf_row resolvers_rows[] = {
-    {.name = "servers",
-     .type = CONF_OWN,
-     CONF_AT(struct resolver_settings, servers),
-     .form = &resolver_servers_form,
-     .doc = "DNS servers to ask, in this order."},
-    {.name = "timeout",
-     .type = CONF_DURATION,
-     CONF_AT(struct resolver_settings, timeout),
-     .fallback = "1s",
-     .min = 1,
-     .max = HOUR,
-     .doc = "For one answer."},
-    {.name = "min_ttl",
-     .type = CONF_DURATION,
-     CONF_AT(struct resolver_settings, min_ttl),
-     .fallback = "1s",
-     .min = 1,
-     .max = DURATION_MOST,
-     .doc = "An answer is kept at least so long."},
-    {.name = "max_ttl",
-     .type = CONF_DURATION,
-     CONF_AT(struct resolver_settings, max_ttl),
-     .fallback = "5m",
-     .min = 1,
-     .max = DURATION_MOST,
-     .doc = "An answer is kept at most so long."},
     {.name = NULL},
 };
 
