@@ -215,6 +215,25 @@ struct name_record *pool_name(struct pool_record *pool, str host)
     return name;
 }
 
+static bool is_borne(const struct pool *pool, str host)
+{
+    for (unsigned i = 0; pool && i < pool->server_count; i++)
+        if (pool->servers[i].addr.family == ADDR_NONE &&
+            str_eq(pool->servers[i].host, host))
+            return true;
+    return false;
+}
+
+void names_sweep(struct pool_record *pool)
+{
+    list_each_safe(node, &pool->names) {
+        struct name_record *name = list_entry(node, struct name_record, node);
+
+        if (!is_borne(pool->pool, name->host))
+            name_free(name);
+    }
+}
+
 void name_learn(struct name_record *name, const struct addr *addrs, unsigned count)
 {
     struct addr *copy = new_zeroed(sizeof *copy * (count + 1));

@@ -167,6 +167,10 @@ struct pool_record *registry_pool(struct registry *registry, str name);
 /* The record of a host name among the pool's servers; made where it is new. */
 struct name_record *pool_name(struct pool_record *pool, str host);
 
+/* Forgets the names that no server of the pool bears any more: what was known of one that
+ * comes back may not be what the DNS, or our policy, says by then. */
+void names_sweep(struct pool_record *pool);
+
 /* A new answer for it: the addresses are copied. */
 void name_learn(struct name_record *name, const struct addr *addrs, unsigned count);
 

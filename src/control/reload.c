@@ -153,6 +153,7 @@ static void reload_all_members(struct steward *steward)
     list_each(node, &steward->registry.pools) {
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
+        names_sweep(pool);
         if (pool->pool)
             reload_members(steward, pool);
         else

@@ -343,15 +343,6 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
     add_ago(out, "since", last->changed_at, view->wall);
 }
 
-static bool is_named(const struct pool *pool, str host)
-{
-    for (unsigned i = 0; i < pool->server_count; i++)
-        if (pool->servers[i].addr.family == ADDR_NONE &&
-            str_eq(pool->servers[i].host, host))
-            return true;
-    return false;
-}
-
 /* Names of servers whose last answer holds what may not be used. */
 static void add_refused(struct scroll *out, const struct pool_record *record)
 {
@@ -360,7 +351,7 @@ static void add_refused(struct scroll *out, const struct pool_record *record)
     list_each(node, &record->names) {
         const struct name_record *name = list_entry(node, struct name_record, node);
 
-        if (!name->refused.n || !is_named(record->pool, name->host))
+        if (!name->refused.n)
             continue;
         if (!is_begun) {
             key(out, "refused_addresses");

@@ -188,3 +188,21 @@ def test_names_of_the_system_under_a_policy(pair):
         w.reload(c)
         until(lambda: refused(w), 5)
         assert w.ask().status == 503
+
+
+@pytest.mark.parametrize("gone", ["server", "pool"])
+def test_a_name_that_comes_back_brings_no_old_addresses(dns, pair, gone):
+    """What was known of it may be what the policy refuses by now."""
+    c = config(dns, pair[0].port)
+    other = {**c, "pools": {"main" if gone == "server" else "new": {"servers": [pair[1].address]}}}
+    if gone == "pool":
+        other["routes"] = [{"to": "new"}]
+    dns.tell("app.internal", ["127.0.0.1"], ttl=60)
+    with Weir(c) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        w.reload(other)
+        assert names(w, 2) == {"two"}
+        dns.mode = "silent"
+        w.reload(c)
+        assert names(w, 4) == {503}
+        assert len(w.servers()) == 1
