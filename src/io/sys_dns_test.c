@@ -749,6 +749,18 @@ static void test_the_system_knows_localhost(void **state)
     while (!heard.times)
         loop_turn(&loop);
     assert_int_equal(heard.e, ERR_OK);
+    memset(&heard, 0, sizeof heard);
+    sys_dns_ask(dns, STR("LocalHost"), ADDR_IP6, hear, &heard);
+    assert_int_equal(heard.times, 0); /* from the loop, as ever */
+    while (!heard.times)
+        loop_turn(&loop);
+    assert_int_equal(heard.e, ERR_OK);
+    assert_int_equal(heard.first.family, ADDR_IP6);
+    assert_int_equal(heard.first.ip[15], 1);
+    sys_dns_cancel(sys_dns_ask(dns, STR("localhost"), ADDR_IP6, hear,
+                               memset(&heard, 0, sizeof heard)));
+    assert_int_equal(heard.times, 0);
+    assert_true(list_is_empty(&dns->questions));
 }
 
 static void test_cancelled(void **state)
