@@ -64,11 +64,47 @@ static void test_there_and_back(void **state)
     }
 }
 
+/* What does not fit is left out whole. */
+static void test_no_room(void **state)
+{
+    char memory[] = "......";
+    struct text text = text_in(memory, 5);
+
+    (void)state;
+    text_char(&text, ':');
+    base64_write(&text, "four", 4);
+    assert_true(text.overflow);
+    assert_string_equal(memory, ":.....");
+    assert_int_equal(text.n, 1);
+    base64_write(&text, "foo", 3);
+    assert_string_equal(memory, ":Zm9v.");
+}
+
+/* Of all 256 characters 64 are digits. */
+static void test_digits(void **state)
+{
+    unsigned char back[3];
+    unsigned count = 0;
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        char text[] = {'A', (char)c, 'A', 'A'}, again[4];
+        struct text written = text_in(again, sizeof again);
+
+        if (!base64_read((str){text, 4}, back, 3))
+            continue;
+        count++;
+        base64_write(&written, back, 3);
+        assert_memory_equal(again, text, 4);
+    }
+    assert_int_equal(count, 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_examples),       cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_no_room),        cmocka_unit_test(test_digits),
         cmocka_unit_test(test_there_and_back),
     };
 
