@@ -3,41 +3,56 @@
 
 #include "base/hash.h"
 
+#include <endian.h>
+
 enum { PART = 8 }; /* of the idle time, after which being seen is noted */
 
 static const uint64_t pool_seed = UINT64_C(0x7765697220706f6f);
 
-static void put(unsigned char *p, uint64_t value, unsigned size)
+static void put64(unsigned char *p, uint64_t value)
 {
-    for (unsigned i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
+    value = htole64(value);
+    memcpy(p, &value, sizeof value);
 }
 
-static uint64_t get(const unsigned char *p, unsigned size)
+static void put32(unsigned char *p, uint32_t value)
 {
-    uint64_t value = 0;
+    value = htole32(value);
+    memcpy(p, &value, sizeof value);
+}
 
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)p[i] << 8 * i;
-    return value;
+static uint64_t get64(const unsigned char *p)
+{
+    uint64_t value;
+
+    memcpy(&value, p, sizeof value);
+    return le64toh(value);
+}
+
+static uint32_t get32(const unsigned char *p)
+{
+    uint32_t value;
+
+    memcpy(&value, p, sizeof value);
+    return le32toh(value);
 }
 
 void sticky_token_write(const struct sticky_token *token,
                         unsigned char bytes[STICKY_TOKEN_SIZE])
 {
-    put(bytes, token->server, 8);
-    put(bytes + 8, token->pool, 8);
-    put(bytes + 16, token->issued, 4);
-    put(bytes + 20, token->seen, 4);
+    put64(bytes, token->server);
+    put64(bytes + 8, token->pool);
+    put32(bytes + 16, token->issued);
+    put32(bytes + 20, token->seen);
 }
 
 void sticky_token_read(const unsigned char bytes[STICKY_TOKEN_SIZE],
                        struct sticky_token *token)
 {
-    token->server = get(bytes, 8);
-    token->pool = get(bytes + 8, 8);
-    token->issued = (uint32_t)get(bytes + 16, 4);
-    token->seen = (uint32_t)get(bytes + 20, 4);
+    token->server = get64(bytes);
+    token->pool = get64(bytes + 8);
+    token->issued = get32(bytes + 16);
+    token->seen = get32(bytes + 20);
 }
 
 uint64_t sticky_pool_id(str name)
