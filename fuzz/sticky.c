@@ -14,6 +14,7 @@
 enum { SEALED_SIZE = STICKY_TOKEN_SIZE + SEAL_OVERHEAD };
 
 static struct seal_ring ring;
+static struct sealer sealer;
 static unsigned char good[SEALED_SIZE];
 
 static void begin(void)
@@ -26,8 +27,8 @@ static void begin(void)
     for (unsigned i = 0; i < 256; i++) /* so that a key bears each mark, mostly */
         seal_ring_add_secret(&ring, (str){(char *)&i, 1});
     sticky_token_write(&token, opened);
-    HOLDS(seal_close(&ring, PURPOSE, (str){(char *)opened, sizeof opened}, good) ==
-          ERR_OK);
+    HOLDS(seal_close(&sealer, &ring, PURPOSE, (str){(char *)opened, sizeof opened},
+                     good) == ERR_OK);
 }
 
 static bool opens(const unsigned char *sealed)
@@ -36,8 +37,8 @@ static bool opens(const unsigned char *sealed)
     struct sticky_token token;
     bool is_old;
 
-    if (seal_open(&ring, PURPOSE, (str){(const char *)sealed, SEALED_SIZE}, opened,
-                  &is_old))
+    if (seal_open(&sealer, &ring, PURPOSE, (str){(const char *)sealed, SEALED_SIZE},
+                  opened, &is_old))
         return false;
     sticky_token_read(opened, &token);
     HOLDS(token.server == 1 && token.pool == 2 && token.issued == 3 && token.seen == 4);

@@ -1,5 +1,7 @@
 /*
- * A handle is made for each use: one that is kept may not be shared by threads. The
+ * A handle (a key made ready) is kept by the thread that made it, for threads may not share
+ * one. It stands for its key by a number that no other key of the process has, so it can
+ * not be taken for the key of another ring, whatever lies where that ring was. The
  * library's own beginning is put off until the first key comes, so that whoever seals
  * nothing does not pay for it.
  */
@@ -37,9 +39,11 @@ void seal_ring_add(struct seal_ring *ring, const unsigned char key[SEAL_KEY_SIZE
 {
     unsigned added = atomic_load_explicit(&ring->added, memory_order_relaxed);
     struct seal_key *place = &ring->keys[added % SEAL_KEYS_MOST];
+    static uint64_t last_id; /* the thread that adds keys */
     unsigned char mark[32];
 
     begin_library();
+    place->id = ++last_id;
     digest(STR("weir seal mark"), (str){(const char *)key, SEAL_KEY_SIZE}, mark);
     memcpy(place->bytes, key, SEAL_KEY_SIZE);
     place->mark = mark[0];
@@ -56,15 +60,55 @@ void seal_ring_add_secret(struct seal_ring *ring, str secret)
     gnutls_memset(key, 0, sizeof key);
 }
 
-static enum err begin(const struct seal_key *key, gnutls_aead_cipher_hd_t *handle)
+uint64_t seal_ring_state(const struct seal_ring *ring)
+{
+    unsigned added = atomic_load_explicit(&ring->added, memory_order_acquire);
+
+    return added ? ring->keys[(added - 1) % SEAL_KEYS_MOST].id : 0;
+}
+
+/* ---- keys made ready ---- */
+
+static void drop(struct sealer *sealer, unsigned place)
+{
+    if (sealer->ids[place])
+        gnutls_aead_cipher_deinit(sealer->handles[place]);
+    sealer->ids[place] = 0;
+}
+
+void sealer_close(struct sealer *sealer)
+{
+    for (unsigned place = 0; place < SEALER_KEYS; place++)
+        drop(sealer, place);
+}
+
+static NEVER_INLINE enum err make_ready(struct sealer *sealer, unsigned place,
+                                        const struct seal_key *key)
 {
     gnutls_datum_t datum = {(unsigned char *)(uintptr_t)key->bytes, SEAL_KEY_SIZE};
 
-    return gnutls_aead_cipher_init(handle, cipher, &datum) ? ERR_NO_MEMORY : ERR_OK;
+    drop(sealer, place);
+    if (gnutls_aead_cipher_init(&sealer->handles[place], cipher, &datum))
+        return ERR_NO_MEMORY;
+    sealer->ids[place] = key->id;
+    return ERR_OK;
 }
 
-enum err seal_close(const struct seal_ring *ring, str purpose, str text,
-                    unsigned char *out)
+/* Ids count up, so keys that follow each other do not take each other's place. */
+static enum err ready(struct sealer *sealer, const struct seal_key *key,
+                      gnutls_aead_cipher_hd_t *handle)
+{
+    unsigned place = key->id % SEALER_KEYS;
+    enum err e = ERR_OK;
+
+    if (unlikely(sealer->ids[place] != key->id))
+        e = make_ready(sealer, place, key);
+    *handle = sealer->handles[place];
+    return e;
+}
+
+enum err seal_close(struct sealer *sealer, const struct seal_ring *ring, str purpose,
+                    str text, unsigned char *out)
 {
     unsigned added = atomic_load_explicit(&ring->added, memory_order_acquire);
     const struct seal_key *key = &ring->keys[(added - 1) % SEAL_KEYS_MOST];
@@ -73,37 +117,35 @@ enum err seal_close(const struct seal_ring *ring, str purpose, str text,
     enum err e;
 
     CHECK(added > 0 && text.n <= SEAL_TEXT_MOST);
-    if ((e = begin(key, &handle)))
+    if ((e = ready(sealer, key, &handle)))
         return e;
     out[0] = key->mark;
     sys_random(out + 1, SEAL_NONCE_SIZE);
     if (gnutls_aead_cipher_encrypt(handle, out + 1, SEAL_NONCE_SIZE, purpose.p, purpose.n,
                                    SEAL_TAG_SIZE, text.p, text.n,
                                    out + 1 + SEAL_NONCE_SIZE, &size))
-        e = ERR_NO_MEMORY;
-    gnutls_aead_cipher_deinit(handle);
-    return e;
+        return ERR_NO_MEMORY;
+    return ERR_OK;
 }
 
-static enum err open_with(const struct seal_key *key, str purpose, str sealed,
-                          unsigned char *out)
+static enum err open_with(struct sealer *sealer, const struct seal_key *key, str purpose,
+                          str sealed, unsigned char *out)
 {
     str rest = str_from(sealed, 1 + SEAL_NONCE_SIZE);
     size_t size = rest.n - SEAL_TAG_SIZE;
     gnutls_aead_cipher_hd_t handle;
-    enum err e = begin(key, &handle);
+    enum err e = ready(sealer, key, &handle);
 
     if (e)
         return e;
     if (gnutls_aead_cipher_decrypt(handle, sealed.p + 1, SEAL_NONCE_SIZE, purpose.p,
                                    purpose.n, SEAL_TAG_SIZE, rest.p, rest.n, out, &size))
-        e = ERR_INVALID;
-    gnutls_aead_cipher_deinit(handle);
-    return e;
+        return ERR_INVALID;
+    return ERR_OK;
 }
 
-enum err seal_open(const struct seal_ring *ring, str purpose, str sealed,
-                   unsigned char *out, bool *is_old)
+enum err seal_open(struct sealer *sealer, const struct seal_ring *ring, str purpose,
+                   str sealed, unsigned char *out, bool *is_old)
 {
     unsigned added = atomic_load_explicit(&ring->added, memory_order_acquire);
 
@@ -114,7 +156,7 @@ enum err seal_open(const struct seal_ring *ring, str purpose, str sealed,
         const struct seal_key *key = &ring->keys[(added - back) % SEAL_KEYS_MOST];
 
         if (key->mark == (unsigned char)sealed.p[0] &&
-            open_with(key, purpose, sealed, out) == ERR_OK) {
+            open_with(sealer, key, purpose, sealed, out) == ERR_OK) {
             *is_old = back > 1;
             return ERR_OK;
         }

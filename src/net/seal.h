@@ -25,9 +25,11 @@ enum {
     SEAL_TEXT_MOST = 256,
     SEAL_KEYS_MOST = 64,
     SEAL_KEYS_USED = 48, /* the newest; the others' places are about to be taken */
+    SEALER_KEYS = 8,
 };
 
 struct seal_key {
+    uint64_t id; /* no two keys of a process share one */
     unsigned char bytes[SEAL_KEY_SIZE];
     unsigned char mark;
 };
@@ -38,6 +40,19 @@ struct seal_ring {
     struct seal_key keys[SEAL_KEYS_MOST];
 };
 
+struct api_aead_cipher_hd_st; /* of GnuTLS: a key made ready */
+
+/*
+ * What one thread seals and opens with: a few keys, made ready at their first use and kept,
+ * for that costs more than the sealing. Zeroed, it is ready.
+ */
+struct sealer {
+    uint64_t ids[SEALER_KEYS]; /* 0: an empty place */
+    struct api_aead_cipher_hd_st *handles[SEALER_KEYS];
+};
+
+void sealer_close(struct sealer *sealer);
+
 /* The key becomes the newest one. */
 void seal_ring_add(struct seal_ring *ring, const unsigned char key[SEAL_KEY_SIZE]);
 
@@ -45,17 +60,23 @@ void seal_ring_add(struct seal_ring *ring, const unsigned char key[SEAL_KEY_SIZE
 void seal_ring_add_secret(struct seal_ring *ring, str secret);
 
 /*
+ * Which keys they are, in one number: another one after a key was added, and in any other
+ * ring of the process, one made later in the same memory too. 0: none.
+ */
+uint64_t seal_ring_state(const struct seal_ring *ring);
+
+/*
  * Writes text.n + SEAL_OVERHEAD bytes; text.n at most SEAL_TEXT_MOST. purpose: what it is
  * for; it opens for nothing else. Not with an empty ring. ERR_NO_MEMORY.
  */
-MUST_CHECK enum err seal_close(const struct seal_ring *ring, str purpose, str text,
-                               unsigned char *out);
+MUST_CHECK enum err seal_close(struct sealer *sealer, const struct seal_ring *ring,
+                               str purpose, str text, unsigned char *out);
 
 /*
  * Writes sealed.n - SEAL_OVERHEAD bytes. ERR_INVALID: not sealed by a key of the ring, for
  * another purpose, or changed since. *is_old: not by the newest key.
  */
-MUST_CHECK enum err seal_open(const struct seal_ring *ring, str purpose, str sealed,
-                              unsigned char *out, bool *is_old);
+MUST_CHECK enum err seal_open(struct sealer *sealer, const struct seal_ring *ring,
+                              str purpose, str sealed, unsigned char *out, bool *is_old);
 
 #endif

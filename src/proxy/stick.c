@@ -5,21 +5,15 @@
  */
 #include "proxy/stick.h"
 
-#include "base/base64.h"
 #include "base/hash.h"
 #include "lb/key.h"
 #include "lb/sticky_table.h"
-#include "net/seal.h"
 #include "proto/cookie.h"
+#include "proxy/cookie_jar.h"
 #include "proxy/exchange.h"
 #include "proxy/facts.h"
 
-#define COOKIE_PURPOSE STR("weir sticky cookie 1")
-
-enum {
-    SEALED_SIZE = STICKY_TOKEN_SIZE + SEAL_OVERHEAD,
-    COOKIE_ROOM = 192, /* of a Set-Cookie field, beside its name and path */
-};
+enum { COOKIE_ROOM = 192 }; /* of a Set-Cookie field, beside its name and path */
 
 const char *stick_text(enum stick_says says)
 {
@@ -47,25 +41,29 @@ static uint64_t age_ms(uint64_t then, uint64_t now)
 
 /* ---- by cookie ---- */
 
+static struct cookie_jar *jar_of(struct worker *worker)
+{
+    if (unlikely(!worker->jar))
+        worker->jar = cookie_jar_new();
+    return worker->jar;
+}
+
 static bool open_cookie(struct exchange *x, str value)
 {
     const struct sticky *sticky = x->pool->sticky;
-    unsigned char sealed[SEALED_SIZE], opened[STICKY_TOKEN_SIZE];
+    const struct opened_cookie *cookie =
+        cookie_jar_open(jar_of(x->worker), sticky->ring, value);
     struct stick *stick = x->stick;
-    struct sticky_token token;
     uint64_t now = unix_now(x);
 
-    if (!base64_read(value, sealed, sizeof sealed) ||
-        seal_open(sticky->ring, COOKIE_PURPOSE, (str){(char *)sealed, sizeof sealed},
-                  opened, &stick->is_old))
+    if (!cookie || cookie->token.pool != sticky->pool_id ||
+        !sticky_is_alive(sticky, age_ms(cookie->token.issued, now),
+                         age_ms(cookie->token.seen, now)))
         return false;
-    sticky_token_read(opened, &token);
-    if (token.pool != sticky->pool_id ||
-        !sticky_is_alive(sticky, age_ms(token.issued, now), age_ms(token.seen, now)))
-        return false;
-    stick->server = token.server;
-    stick->issued = token.issued;
-    stick->seen = token.seen;
+    stick->server = cookie->token.server;
+    stick->issued = cookie->token.issued;
+    stick->seen = cookie->token.seen;
+    stick->is_old = cookie->is_old;
     return true;
 }
 
@@ -91,8 +89,10 @@ static void add_lifetime(struct text *text, const struct sticky *sticky,
 {
     uint32_t seconds = sticky_max_age(sticky, issued_ms);
 
-    if (seconds)
-        text_format(text, "; Max-Age=%u", seconds);
+    if (!seconds)
+        return;
+    text_add(text, STR("; Max-Age="));
+    text_u64(text, seconds);
 }
 
 static void give_cookie(struct exchange *x, const struct sticky_token *token)
@@ -101,18 +101,14 @@ static void give_cookie(struct exchange *x, const struct sticky_token *token)
                                         [SAME_SITE_STRICT] = "; SameSite=Strict",
                                         [SAME_SITE_NONE] = "; SameSite=None"};
     const struct sticky *sticky = x->pool->sticky;
-    unsigned char opened[STICKY_TOKEN_SIZE], sealed[SEALED_SIZE];
     size_t room = COOKIE_ROOM + sticky->name.n + sticky->path.n;
     struct text text = text_in(arena_alloc(&x->arena, room), room);
     bool fits;
 
-    sticky_token_write(token, opened);
-    if (seal_close(sticky->ring, COOKIE_PURPOSE, (str){(char *)opened, sizeof opened},
-                   sealed))
-        return; /* no memory: the next answer will bring it */
     text_add(&text, sticky->name);
     text_char(&text, '=');
-    base64_write(&text, sealed, sizeof sealed);
+    if (cookie_jar_seal(jar_of(x->worker), sticky->ring, token, &text))
+        return; /* no memory: the next answer will bring it */
     text_add(&text, STR("; Path="));
     text_add(&text, sticky->path);
     add_lifetime(&text, sticky, age_ms(token->issued, token->seen));

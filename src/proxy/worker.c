@@ -6,6 +6,7 @@
 #include "proxy/worker.h"
 
 #include "base/check.h"
+#include "proxy/cookie_jar.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
 #include "proxy/facts.h"
@@ -139,6 +140,7 @@ void worker_close(struct worker *worker)
     slab_close(&worker->relay_slab);
     slab_close(&worker->tcp_slab);
     pattern_scratch_close(&worker->patterns);
+    cookie_jar_free(worker->jar);
     engine_close(&worker->engine);
 }
 

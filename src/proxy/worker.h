@@ -13,7 +13,8 @@
 
 struct access_log;
 struct circuit_news; /* proxy/outcome.h */
-struct load_slip;    /* proxy/load_slip.h */
+struct cookie_jar;
+struct load_slip; /* proxy/load_slip.h */
 struct server_outcome;
 struct door;
 struct endpoint_set;
@@ -88,6 +89,7 @@ struct worker {
     bool is_draining; /* no keep-alive, no new connections */
     unsigned session_count;
     struct pressure pressure;
+    struct cookie_jar *jar; /* NULL: no sticky cookie was opened or sealed yet */
 };
 
 /* Before its thread starts. snapshot: the first one. */
