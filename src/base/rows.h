@@ -51,7 +51,7 @@ struct conf_row {
     size_t offset;        /* of the field, or of the section's object, in the object */
     const char *fallback; /* the default as one would write it; NULL: none */
     uint64_t min, max;    /* in the field's unit; max 0: no bounds */
-    const struct conf_choice *choices;
+    const struct conf_choice *choices; /* of a section: words for one of its settings */
     const struct conf_row *rows;
     const struct conf_row *beside; /* CONF_NAMED: settings among the names, or NULL */
     const struct conf_form *form;

@@ -173,6 +173,8 @@ extern const struct conf_row expect_rows[], json_rows[];
 extern const struct conf_row balance_rows[];
 extern const struct conf_row sticky_rows[];
 extern const struct conf_choice check_kind_choices[];
+/* Words that stand for a section: one of its settings. */
+extern const struct conf_choice sticky_by_choices[], adaptive_choices[];
 extern const struct conf_row adaptive_rows[];
 extern const struct conf_row tiers_rows[], locality_rows[], queue_rows[];
 

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { ROWS_MOST = 40 };
+enum { ROWS_MOST = 40, SHORT_WORDS_MOST = 4 };
 
 const struct conf_row *rows_find(const struct conf_row *rows, str name)
 {
@@ -159,8 +159,9 @@ const struct node *words_next(struct reader *reader, const struct pair *pair,
     return NULL;
 }
 
-void complain_choice(struct reader *reader, const char *name, const struct node *node,
-                     const struct conf_choice *choices)
+struct complaint *complain_choice(struct reader *reader, const char *name,
+                                  const struct node *node,
+                                  const struct conf_choice *choices)
 {
     struct complaint *complaint =
         complain(reader->complaints, "C024", node->place, "'%s' is not a value of '%s'",
@@ -170,6 +171,7 @@ void complain_choice(struct reader *reader, const char *name, const struct node 
         complaint_choice(complaint, "values", str_of(choices->name));
     if (!foreign_suggest(complaint, name, node->text))
         complaint_suggest(complaint, node->text);
+    return complaint;
 }
 
 static const struct conf_choice flag_choices[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
@@ -411,6 +413,21 @@ static bool is_the_word(const struct conf_row *row, const struct node *node)
             (strcmp(row->word, "off") == 0 && word_is_off(node->text)));
 }
 
+/* A word that does not stand for this section: what may stand there. */
+static void complain_word(struct reader *reader, const struct conf_row *row,
+                          const struct node *node)
+{
+    struct conf_choice words[SHORT_WORDS_MOST + 2] = {{row->word, 0}};
+    const struct conf_choice *one = row->choices;
+
+    for (unsigned i = 1; one && one->name; i++, one++) {
+        CHECK(i <= SHORT_WORDS_MOST);
+        words[i] = *one;
+    }
+    complaint_help(complain_choice(reader, row->name, node, words),
+                   "or write a map of its settings");
+}
+
 static void read_section(struct reader *reader, const struct conf_row *row,
                          const struct pair *pair, void *object)
 {
@@ -422,8 +439,7 @@ static void read_section(struct reader *reader, const struct conf_row *row,
     if (is_word)
         return;
     if (row->word && pair->value->kind == NODE_WORD && !pair->value->is_bad) {
-        complain_choice(reader, row->name, pair->value,
-                        (struct conf_choice[]){{row->word, 0}, {NULL, 0}});
+        complain_word(reader, row, pair->value);
         return;
     }
     if (map_wanted(reader, pair, row->rows))

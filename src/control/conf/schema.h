@@ -76,8 +76,9 @@ struct complaint *complain_value(struct reader *reader, const char *code,
 const char *word_of(struct reader *reader, const struct node *node);
 
 /* C024 with all choices. */
-void complain_choice(struct reader *reader, const char *name, const struct node *node,
-                     const struct conf_choice *choices);
+struct complaint *complain_choice(struct reader *reader, const char *name,
+                                  const struct node *node,
+                                  const struct conf_choice *choices);
 
 /* Off, or its other spelling. */
 static inline bool word_is_off(str text)

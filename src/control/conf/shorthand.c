@@ -219,20 +219,17 @@ static void expand_hedge(struct arena *arena, struct pair *pair)
         pair->value = map_of(arena, value, STR("after"), value);
 }
 
-static void expand_adaptive(struct arena *arena, struct pair *pair)
+/* A word of the section's choices is one setting of it. Any other word stays where it is,
+ * so that it is told by the section's name. */
+static void expand_choice(struct arena *arena, const char *name, str setting,
+                          struct pair *pair)
 {
+    const struct conf_row *row = rows_find(pool_rows, str_of(name));
     struct node *value = pair->value;
 
-    if (value->kind == NODE_WORD && !value->is_bad && !word_is_off(value->text))
-        pair->value = map_of(arena, value, STR("enabled"), value);
-}
-
-static void expand_sticky(struct arena *arena, struct pair *pair)
-{
-    struct node *value = pair->value;
-
-    if (value->kind == NODE_WORD && !value->is_bad && !word_is_off(value->text))
-        pair->value = map_of(arena, value, STR("by"), value);
+    for (const struct conf_choice *one = row->choices; one->name; one++)
+        if (value->kind == NODE_WORD && str_eq(value->text, str_of(one->name)))
+            pair->value = map_of(arena, value, setting, value);
 }
 
 static void expand_servers(struct arena *arena, struct node *list)
@@ -277,13 +274,14 @@ static void expand_pools(struct complaints *complaints, struct node *pools)
             expand_hedge(&complaints->arena, pair);
         pair = node_find(pool, STR("adaptive_concurrency"));
         if (pair)
-            expand_adaptive(&complaints->arena, pair);
+            expand_choice(&complaints->arena, "adaptive_concurrency", STR("enabled"),
+                          pair);
         pair = node_find(pool, STR("balance"));
         if (pair)
             expand_balance(&complaints->arena, pair);
         pair = node_find(pool, STR("sticky"));
         if (pair)
-            expand_sticky(&complaints->arena, pair);
+            expand_choice(&complaints->arena, "sticky", STR("by"), pair);
     }
 }
 

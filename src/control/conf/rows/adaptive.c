@@ -2,6 +2,8 @@
  * shorthand.c. */
 #include "control/conf/draft.h"
 
+const struct conf_choice adaptive_choices[] = {{"true", 0}, {NULL, 0}};
+
 const struct conf_row adaptive_rows[] = {
     {.name = "enabled",
      .type = CONF_FLAG,

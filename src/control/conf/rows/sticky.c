@@ -9,7 +9,7 @@
 
 enum { KEYS_MOST = 16, KEY_LEAST = 32, ENTRIES = 1000000 };
 
-static const struct conf_choice by_choices[] = {{"cookie", STICKY_COOKIE},
+const struct conf_choice sticky_by_choices[] = {{"cookie", STICKY_COOKIE},
                                                 {"ip", STICKY_IP},
                                                 {"session_id", STICKY_SESSION_ID},
                                                 {NULL, 0}};
@@ -132,7 +132,7 @@ const struct conf_row sticky_rows[] = {
      .type = CONF_CHOICE,
      CONF_AT(struct sticky, by),
      .flags = CONF_REQUIRED,
-     .choices = by_choices,
+     .choices = sticky_by_choices,
      .doc = "What a client is known by: a cookie that weir sets, its address, or the "
             "session that the application has given it."},
     {.name = "on_down",
@@ -261,7 +261,7 @@ static void check_belongings(struct reader *reader, const struct node *map,
                                                    : "it belongs to by: ip";
         complaint_help(complain(reader->complaints, "C012", pair->key->place,
                                 "'%s' means nothing with by: %s", belongings[i].name,
-                                by_choices[by].name),
+                                sticky_by_choices[by].name),
                        "%s", help);
     }
 }
