@@ -130,7 +130,7 @@ static const char *draw_balance(void)
 }
 
 /* Without a path a connect decides. */
-static void add_health(struct text *out, bool may_be_http)
+static void add_health(struct text *out, bool is_http)
 {
     bool is_passive = !rules.is_calm && draw_percent(30);
 
@@ -140,15 +140,15 @@ static void add_health(struct text *out, bool may_be_http)
         text_format(out,
                     "    health: {active: {%sinterval: %ums, timeout: %ums, "
                     "unhealthy_after: 3, healthy_after: 2}",
-                    may_be_http && draw_percent(60) ? "path: /health, " : "",
+                    is_http && draw_percent(60) ? "path: /health, " : "",
                     (unsigned)draw_between(300, 1500), (unsigned)draw_between(200, 300));
     if (is_passive)
         text_format(out,
-                    ", passive: {failures: %u, error_rate: 30%%, latency: 3, within: 1s, "
+                    ", passive: {failures: %u, error_rate: 30%%, %swithin: 1s, "
                     "samples: 5, eject: %ums, max_ejected: %u%%}",
-                    1 + (unsigned)draw(5), (unsigned)draw_between(100, 3000),
-                    (unsigned)draw(101));
-    if (may_be_http && draw_percent(30))
+                    1 + (unsigned)draw(5), is_http ? "latency: 3, " : "",
+                    (unsigned)draw_between(100, 3000), (unsigned)draw(101));
+    if (is_http && draw_percent(30))
         text_add(out, STR(", load_header: X-Sim-Load"));
     text_add(out, STR("}\n"));
 }
@@ -163,28 +163,37 @@ static void add_adaptive(struct text *out)
                     min + (unsigned)draw(20));
 }
 
+/* What only requests can use; a pool of connections must not have it. */
+static void add_for_requests(struct text *out)
+{
+    text_format(out, "    keepalive: {connections: %u, idle: %ums, max_requests: %u}\n",
+                rules.keepalive.connections, rules.keepalive.idle,
+                rules.keepalive.max_requests);
+    if (rules.hedge_after)
+        text_format(out, "    hedge: {after: %ums, max_share: 100%%}\n",
+                    rules.hedge_after);
+    add_adaptive(out);
+}
+
 static void begin_pool(struct text *out, const char *name)
 {
+    bool is_http = strcmp(name, "db") != 0;
+
     text_format(out,
                 "  %s:\n"
                 "    balance: %s\n"
-                "    keepalive: {connections: %u, idle: %ums, max_requests: %u}\n"
                 "    drain: {timeout: %ums}\n",
-                name, draw_balance(), rules.keepalive.connections, rules.keepalive.idle,
-                rules.keepalive.max_requests, rules.drain_timeout);
+                name, draw_balance(), rules.drain_timeout);
     if (draw_percent(25))
         text_format(out, "    slow_start: %ums\n", (unsigned)draw_between(200, 5000));
-    if (rules.hedge_after && strcmp(name, "db") != 0)
-        text_format(out, "    hedge: {after: %ums, max_share: 100%%}\n",
-                    rules.hedge_after);
-    add_health(out, strcmp(name, "db") != 0);
+    add_health(out, is_http);
     add_breaker(out, "    ", "\n");
     if (draw_percent(rules.queues))
         text_format(out, "    queue: {size: %u, timeout: %ums, slo: %ums}\n",
                     (unsigned)draw_between(rules.is_calm ? 500 : 1, 500),
                     rules.queue_timeout, (unsigned)draw_between(10, 2000));
-    if (strcmp(name, "db") != 0)
-        add_adaptive(out);
+    if (is_http)
+        add_for_requests(out);
     text_add(out, STR("    servers:\n"));
 }
 

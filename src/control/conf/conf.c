@@ -39,13 +39,15 @@ static void read_draft(struct reader *reader, struct node *root, bool is_whole)
     bool is_known;
 
     rows_fill(reader, top_rows, &draft->settings);
-    draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = true;
+    draft->has_all_listeners = draft->has_all_routes = true;
+    draft->has_all_pools = draft->has_all_breakers = true;
     draft->pages.has_all = draft->ladders.has_all = true;
     is_known = section_read(reader, &section, top_rows, root, &draft->settings);
-    if (!is_known || !is_whole)
-        draft->pages.has_all = draft->ladders.has_all = false;
-    if (!is_known || !is_whole)
-        draft->has_all_listeners = draft->has_all_pools = draft->has_all_breakers = false;
+    if (is_known && is_whole)
+        return;
+    draft->pages.has_all = draft->ladders.has_all = false;
+    draft->has_all_listeners = draft->has_all_routes = false;
+    draft->has_all_pools = draft->has_all_breakers = false;
 }
 
 static void complain_nothing(struct complaints *complaints)

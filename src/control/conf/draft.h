@@ -143,8 +143,9 @@ struct draft_pool {
     struct sticky sticky; /* settled into the spec, where it is on */
     const struct node *sticky_by;
     const struct node *key;
-    const struct node *breaker; /* its name; NULL: none */
-    bool has_balance;           /* it is written down */
+    const struct node *settings; /* all that is written */
+    const struct node *breaker;  /* its name; NULL: none */
+    bool has_balance;            /* it is written down */
     const struct node *first_weight;
     const struct pair *locality; /* where it is written */
 };
@@ -158,7 +159,7 @@ struct draft {
     struct draft_pages pages;
     struct draft_ladders ladders;
     unsigned listener_count, route_count, pool_count, breaker_count;
-    bool has_all_listeners, has_all_pools,
+    bool has_all_listeners, has_all_routes, has_all_pools,
         has_all_breakers; /* their sections were readable */
 };
 

@@ -6,8 +6,6 @@
 #include "control/conf/resolve.h"
 
 #include "base/check.h"
-#include "lb/balance.h"
-#include "lb/key.h"
 #include "lb/router.h"
 #include "proto/names.h"
 
@@ -195,89 +193,6 @@ static void find_breakers(struct reader *reader)
     map_close(&breakers.map);
 }
 
-/* A tcp listener that sends to this pool, or NULL. */
-static const struct draft_listener *tcp_user(const struct draft *draft, str pool)
-{
-    for (unsigned i = 0; i < draft->listener_count; i++) {
-        const struct draft_listener *listener = &draft->listeners[i];
-
-        if (listener->spec.kind == LISTENER_TCP && listener->to &&
-            str_eq(listener->to->text, pool))
-            return listener;
-    }
-    return NULL;
-}
-
-/* Connections have no request whose facts a pool could choose by. */
-static void check_keys(struct reader *reader)
-{
-    const struct draft *draft = reader->draft;
-
-    for (unsigned i = 0; i < draft->pool_count; i++) {
-        const struct draft_pool *pool = &draft->pools[i];
-        const struct draft_listener *user;
-
-        if (!pool->spec.key || !key_needs_request(pool->spec.key))
-            continue;
-        user = tcp_user(draft, pool->spec.name);
-        if (user)
-            complaint_help(
-                complain(reader->complaints, "C012", pool->balance.key_node->place,
-                         "'%s' is a fact of requests, but tcp listener '%s' sends "
-                         "connections to pool '%s'",
-                         word_of(reader, pool->balance.key_node),
-                         word_of(reader, user->key), word_of(reader, pool->key)),
-                "choose by client.ip, client.subnet, client.port, peer.ip or listener, or "
-                "give the listener a pool of its own");
-    }
-}
-
-/* Connections bring no cookie and no session. */
-static void check_sticky(struct reader *reader)
-{
-    const struct draft *draft = reader->draft;
-
-    for (unsigned i = 0; i < draft->pool_count; i++) {
-        const struct draft_pool *pool = &draft->pools[i];
-        const struct draft_listener *user;
-
-        if (!pool->spec.sticky || pool->spec.sticky->by == STICKY_IP)
-            continue;
-        user = tcp_user(draft, pool->spec.name);
-        if (user)
-            complaint_help(complain(reader->complaints, "C012", pool->sticky_by->place,
-                                    "'%s' is part of requests, but tcp listener '%s' "
-                                    "sends connections to pool '%s'",
-                                    word_of(reader, pool->sticky_by),
-                                    word_of(reader, user->key),
-                                    word_of(reader, pool->key)),
-                           "use sticky: ip, or give the listener a pool of its own");
-    }
-}
-
-/* Nothing of a stream of bytes says how long its server takes. */
-static void check_adaptive(struct reader *reader)
-{
-    const struct draft *draft = reader->draft;
-
-    for (unsigned i = 0; i < draft->pool_count; i++) {
-        const struct draft_pool *pool = &draft->pools[i];
-        const struct draft_listener *user;
-
-        if (!pool->spec.adaptive.is_enabled)
-            continue;
-        user = tcp_user(draft, pool->spec.name);
-        if (user)
-            complaint_help(
-                complain(reader->complaints, "C012", pool->adaptive_at->place,
-                         "'adaptive_concurrency' goes by the time of answers, but tcp "
-                         "listener '%s' sends connections to pool '%s'",
-                         word_of(reader, user->key), word_of(reader, pool->key)),
-                "set max_connections of the servers, or give the listener a pool of its "
-                "own");
-    }
-}
-
 static void find_listeners(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -317,9 +232,7 @@ void resolve_names(struct reader *reader)
     check_zones(reader);
     check_addresses(reader);
     check_route_names(reader);
-    check_keys(reader);
-    check_sticky(reader);
-    check_adaptive(reader);
+    tcp_pools_check(reader);
     if (reader->draft->has_all_pools)
         find_pools(reader);
     if (reader->draft->has_all_breakers)

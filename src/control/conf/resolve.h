@@ -11,6 +11,9 @@ void resolve_try_addresses(struct reader *reader, const struct conf_world *world
 /* Complains of names that do not exist and of things given twice. */
 void resolve_names(struct reader *reader);
 
+/* Complains of settings that say nothing for the connections of tcp listeners (tcp_pools.c). */
+void tcp_pools_check(struct reader *reader);
+
 /* Reads the files of own pages, and complains of those that can not be (pages.c). */
 void pages_resolve(struct reader *reader, const struct conf_world *world);
 void pages_build(struct reader *reader, struct snapshot *snapshot);

@@ -413,6 +413,7 @@ static void read_one(struct reader *reader, const struct conf_row *row,
     const struct node *active;
 
     pool->key = pair->key;
+    pool->settings = pair->value;
     name_check(reader, pair->key);
     pool->spec.name = str_keep(reader, pair->key->text);
     if (!map_wanted(reader, pair, row->rows))

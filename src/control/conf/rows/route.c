@@ -470,7 +470,8 @@ static void read_routes(struct reader *reader, const struct conf_row *row,
     struct draft_route fresh = {0};
     struct node *list = pair->value;
 
-    if (!list_wanted(reader, pair))
+    draft->has_all_routes = list_wanted(reader, pair);
+    if (!draft->has_all_routes)
         return;
     rows_fill(reader, route_rows, &fresh);
     fresh.spec.timeouts = draft->settings.defaults.timeouts;
