@@ -33,6 +33,15 @@ def origin():
 
 
 @pytest.fixture
+def four():
+    """Origins a to d, so that there is something to choose."""
+    made = [stage.Origin(n) for n in "abcd"]
+    yield made
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
 def fresh(origin):
     """The module's origin with an empty memory; afterwards it must have seen no dirt."""
     origin.forget()

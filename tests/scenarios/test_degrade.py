@@ -2,17 +2,9 @@
 
 import pytest
 
-from stage import Origin, Weir, http_config, until
+from stage import Weir, http_config, until
 
 DOWN = b"<p>Back soon.</p>\n"
-
-
-@pytest.fixture
-def four():
-    made = [Origin(n) for n in "abcd"]
-    yield made
-    for o in made:
-        o.stop()
 
 
 @pytest.fixture

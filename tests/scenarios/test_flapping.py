@@ -9,17 +9,9 @@ import time
 import pytest
 
 import stage
-from stage import Load, Origin, Weir, http_config, until
+from stage import Load, Weir, http_config, until
 
 NO = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
-
-
-@pytest.fixture
-def four():
-    made = [Origin(n) for n in "abcd"]
-    yield made
-    for o in made:
-        o.stop()
 
 
 def checked(*servers, unhealthy_after=1, healthy_after=1, interval="100ms", **more):

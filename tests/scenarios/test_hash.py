@@ -7,18 +7,10 @@ import threading
 
 import pytest
 
-from stage import Origin, Weir, http_config, tcp_config, until
+from stage import Weir, http_config, tcp_config, until
 
 USERS = [f"user-{i}" for i in range(60)]
 HEALTH = {"active": {"interval": "200ms", "timeout": "1s", "healthy_after": 1}}
-
-
-@pytest.fixture
-def four():
-    made = [Origin(n) for n in "abcd"]
-    yield made
-    for o in made:
-        o.stop()
 
 
 def servers(origins):

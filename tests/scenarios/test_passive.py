@@ -3,17 +3,7 @@
 import threading
 import time
 
-import pytest
-
-from stage import Origin, Weir, http_config, until
-
-
-@pytest.fixture
-def four():
-    origins = [Origin(f"o{i}") for i in range(4)]
-    yield origins
-    for o in origins:
-        o.stop()
+from stage import Weir, http_config, until
 
 
 def config(*servers, passive=None, **more):

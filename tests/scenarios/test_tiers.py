@@ -4,18 +4,10 @@ import collections
 
 import pytest
 
-from stage import Origin, Weir, http_config, until
+from stage import Weir, http_config, until
 
 CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
                     "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}
-
-
-@pytest.fixture
-def four():
-    made = [Origin(n) for n in "abcd"]
-    yield made
-    for o in made:
-        o.stop()
 
 
 def ill(origin, is_ill=True):
