@@ -163,6 +163,7 @@ static struct outlier_counts counts_of(const struct steward *steward,
             counts.total += counter_read(&shard->requests[class]);
         for (unsigned failure = 0; failure < FAILURE_COUNT; failure++)
             counts.total += counter_read(&shard->failures[failure]);
+        counts.total += counter_read(&shard->joined);
         counts.failed += counter_read(&shard->bad);
         counts.timed += histogram_count(&shard->response);
         counts.time_us += counter_read(&shard->response.sum_us);

@@ -93,6 +93,7 @@ struct server_shard {
     CACHE_ALIGNED struct estimate estimate; /* its worker alone looks at it */
     uint64_t requests[CODE_CLASSES];
     uint64_t failures[FAILURE_COUNT];
+    uint64_t joined; /* connections of tcp listeners that came to stand */
     uint64_t bad; /* tries that failed, bad statuses included; only where pool->learns */
     uint64_t bytes_sent, bytes_received; /* to and from the server */
     struct histogram response, connect;  /* time to first byte; connect */

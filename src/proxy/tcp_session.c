@@ -304,6 +304,7 @@ static void join(struct tcp_session *session)
     session->connected = worker->engine.loop.now;
     histogram_add(&server->shards[worker->index].connect,
                   session->connected - session->connect_began);
+    counter_add(&server->shards[worker->index].joined, 1);
     learn(session, session->connect_began, false);
     tell_outcome(session, BREAKER_GOOD, NULL);
     if (listener->to->sticky)

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from stage import Weir, http_config, until
+from stage import Weir, http_config, tcp_config, until
 
 
 def config(*servers, passive=None, **more):
@@ -129,6 +129,35 @@ def test_share_of_failures(four):
         until(lambda: ask(w, 20) and states(w)[bad.address] == "ejected", 10)
         assert "requests failed within 10s" in w.servers()[bad.address]["reason"]
         assert sorted(states(w).values()) == ["ejected", "up", "up", "up"]
+
+
+def test_share_of_failures_of_connections(four):
+    """Behind a tcp listener those that came to stand count beside those that did not."""
+    bad, good = four[:2]
+    passive = {"failures": 1000, "error_rate": "50%", "samples": 10, "within": "1m",
+               "eject": "30s"}
+
+    def connect(w, count):
+        for _ in range(count):
+            with w.client() as c:
+                c.send(b"GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                assert c.reader.exactly(12) == b"HTTP/1.1 200"
+
+    for o in (bad, good):
+        o.on("/c", lambda conn, seen: conn.answer(200, b"ok"))
+    with Weir(tcp_config(bad, good, runtime={"workers": 1}, pool={
+            "balance": "round_robin",
+            "health": {"active": "off", "passive": passive}})) as w:
+        time.sleep(1.5)          # what was before the first look does not count
+        connect(w, 100)
+        bad.kill()
+        connect(w, 20)
+        for _ in range(25):      # longer than it takes to look twice
+            assert states(w)[bad.address] == "up", "20 of 70 at most is less than half"
+            time.sleep(0.1)
+        connect(w, 100)
+        w.wait_state(bad.address, "ejected", within=5)
+        assert "failed within 1m" in w.servers()[bad.address]["reason"]
 
 
 def test_a_slow_one_of_four_is_ejected_and_comes_back(four):
