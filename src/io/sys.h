@@ -162,7 +162,8 @@ enum sys_signal sys_signal_take(int fd);
 
 /* ---- files ---- */
 
-/* The whole file, at most `most` bytes (else ERR_TOO_LARGE), NUL behind it. */
+/* The whole file, NUL behind it. ERR_TOO_LARGE: it has more than `most` bytes, and *out
+ * holds its beginning. */
 MUST_CHECK enum err sys_file_read(const char *path, size_t most, struct arena *arena,
                                   str *out);
 

@@ -51,15 +51,17 @@ static bool get_variable(void *owner, str name, str *out)
     return value != NULL;
 }
 
-enum { PROC_FILE_MOST = 4 << 20 };
+enum { PROC_FILE_MOST = 1 << 20 };
 
-/* The inode of a socket that listens on the port, from /proc/net/tcp and tcp6. */
+/* The inode of a socket that listens on the port, from /proc/net/tcp and tcp6. Listening
+ * sockets come first there, so the beginning of a long file will do. */
 static bool find_inode(const char *path, uint16_t port, struct arena *arena, str *inode)
 {
     char wanted[8];
     str rest, line;
+    enum err e = sys_file_read(path, PROC_FILE_MOST, arena, &rest);
 
-    if (sys_file_read(path, PROC_FILE_MOST, arena, &rest))
+    if (e && e != ERR_TOO_LARGE)
         return false;
     snprintf(wanted, sizeof wanted, ":%04X", port);
     while (str_next(&rest, '\n', &line)) {

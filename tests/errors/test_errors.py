@@ -193,6 +193,15 @@ def test_address_in_use(tmp_path):
     assert f"{address} is already in use" in said["diagnostics"][0]["message"]
 
 
+def test_address_in_use_on_a_busy_machine(tmp_path):
+    """Thousands of connections beside do not hide who listens."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as busy:
+        for _ in range(9000):
+            with socket.create_connection(busy.getsockname()):
+                busy.accept()[0].close()
+        test_address_in_use(tmp_path)
+
+
 def test_default_file(tmp_path):
     """A file in another directory is named as it was given; its includes are found beside it."""
     (tmp_path / "etc" / "conf.d").mkdir(parents=True)

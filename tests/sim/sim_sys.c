@@ -395,10 +395,8 @@ enum err sys_file_read(const char *path, size_t most, struct arena *arena, str *
 
     if (!text.p)
         return ERR_NOT_FOUND;
-    if (text.n > most)
-        return ERR_TOO_LARGE;
-    *out = arena_copy(arena, text);
-    return ERR_OK;
+    *out = arena_copy(arena, (str){text.p, text.n < most ? text.n : most});
+    return text.n > most ? ERR_TOO_LARGE : ERR_OK;
 }
 
 enum err sys_file_append(const char *path, unsigned mode, int *fd)

@@ -6,6 +6,7 @@
 #include "control/conf/resolve.h"
 
 #include "base/check.h"
+#include "lb/balance.h"
 #include "lb/router.h"
 #include "proto/names.h"
 
