@@ -90,7 +90,7 @@ http {{
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{self.ports["http"]} reuseport backlog=16384;
+        listen 127.0.0.1:{self.ports["http"]} reuseport deferred backlog=16384;
         location / {{
             proxy_pass http://origin;
             proxy_http_version 1.1;
@@ -151,7 +151,7 @@ defaults
     http-reuse always
     {self.options}
 frontend web
-    bind 127.0.0.1:{self.ports["http"]}
+    bind 127.0.0.1:{self.ports["http"]} defer-accept
     http-request return status 204 if {{ path /generation-{self.generation} }}
     default_backend origin
 backend origin

@@ -21,7 +21,7 @@ enum sock_option {
     SOCK_REUSE_PORT,
     SOCK_NO_DELAY,
     SOCK_KEEP_ALIVE,   /* seconds of silence before the first probe; 0: off */
-    SOCK_DEFER_ACCEPT, /* seconds */
+    SOCK_DEFER_ACCEPT, /* seconds, for which a client that is silent is not told of */
     SOCK_IPV6_ONLY,
     SOCK_RESET_ON_CLOSE /* close sends RST instead of FIN */
 };

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { ACCEPT_A_TURN = 64, TURNS_TO_EMPTY = 64 };
+enum { ACCEPT_A_TURN = 64, TURNS_TO_EMPTY = 64, DEFER_SECONDS = 1 };
 
 static void reject(struct door *door, int fd, enum reject_reason why)
 {
@@ -113,6 +113,21 @@ static void door_ready(struct watch *watch, unsigned ready)
     door_accept(door);
 }
 
+/* Where the client speaks first the kernel keeps a connection to itself until it has, or
+ * a second has gone by: accepted with its request it needs no wait for it. */
+void door_use(struct door *door, const struct listener *listener)
+{
+    bool client_first = listener && listener->kind == LISTENER_HTTP;
+
+    door->listener = listener;
+    if (listener && door->addr.family != ADDR_UNIX) {
+        enum err e =
+            sys_set(door->watch.fd, SOCK_DEFER_ACCEPT, client_first ? DEFER_SECONDS : 0);
+
+        (void)e; /* then they are told of earlier, that is all */
+    }
+}
+
 enum err door_open(struct worker *worker, const struct listener *listener,
                    const struct addr *addr, int fd, bool is_shared)
 {
@@ -122,7 +137,6 @@ enum err door_open(struct worker *worker, const struct listener *listener,
     if (!door)
         return ERR_NO_MEMORY;
     *door = (struct door){.worker = worker,
-                          .listener = listener,
                           .live = listener->live,
                           .addr = *addr,
                           .is_shared = is_shared,
@@ -135,6 +149,7 @@ enum err door_open(struct worker *worker, const struct listener *listener,
         free(door);
         return e;
     }
+    door_use(door, listener);
     atomic_fetch_add_explicit(&listener->live->holds, 1, memory_order_relaxed);
     list_add(&worker->doors, &door->node);
     return ERR_OK;

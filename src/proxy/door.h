@@ -25,6 +25,9 @@ struct door {
 MUST_CHECK enum err door_open(struct worker *worker, const struct listener *listener,
                               const struct addr *addr, int fd, bool is_shared);
 
+/* From now on it lets in for this listener; NULL: it was removed. */
+void door_use(struct door *door, const struct listener *listener);
+
 /* Accepts no more; the door itself goes with its last session. Whether the socket is
  * closed is the supervisor's business too: it holds a copy. */
 void door_shut(struct door *door);

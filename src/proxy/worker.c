@@ -238,7 +238,7 @@ void worker_adopt(struct worker *worker, struct snapshot *snapshot)
         struct door *door = list_entry(node, struct door, node);
         bool stays = stays_open(door, snapshot);
 
-        door->listener = find_listener(snapshot, door->live);
+        door_use(door, find_listener(snapshot, door->live));
         if (!stays)
             door_shut(door);
     }

@@ -20,6 +20,22 @@ def served(address, **more):
         return False
 
 
+def test_a_client_that_says_nothing_is_not_let_in_at_once(origin):
+    """The kernel keeps it for a second; then its request's deadline begins."""
+    config = http_config(origin, defaults={"timeouts": {"request_header": "1s"}})
+
+    def total(weir):
+        return weir.metrics().get("weir_listener_connections_total", listener="web")
+
+    with Weir(config) as w:
+        before = total(w) or 0
+        with w.client() as silent:
+            assert served(w.address())
+            assert total(w) == before + 1, "only the one that has asked"
+            until(lambda: total(w) == before + 2, 10)
+            assert silent.closed(10), "and nobody stays for ever"
+
+
 def hold(address, count, **more):
     """Opens connections and asks once on each; returns those that are served."""
     held = []

@@ -303,3 +303,22 @@ def test_bulk_of_a_gigabyte(weir):
             total += len(c.reader.some(MIB))
         sender.join()
         assert total == size + 3 and c.closed()
+
+
+def test_a_listener_that_becomes_tcp_waits_for_no_word_of_the_client():
+    def part(sock, _):
+        sock.sendall(b"220 hello\r\n")
+        sock.recv(100)
+
+    with TcpOrigin(part) as server:
+        config = tcp_config(server)
+        http = dict(config, listeners={"web": dict(config["listeners"]["web"], kind="http")})
+        with Weir(http) as w:
+            w.reload(config)
+            took = []
+            for _ in range(5):
+                began = time.monotonic()
+                with w.client() as c:
+                    assert c.reader.exactly(11) == b"220 hello\r\n"
+                took.append(time.monotonic() - began)
+    assert min(took) < 0.9, "the kernel keeps a silent client of HTTP for a second"
