@@ -7,7 +7,7 @@ import pytest
 
 from stage import Origin, Weir, http_config, request_bytes, until
 
-MOST = 80
+MOST = 200
 
 
 @pytest.fixture
