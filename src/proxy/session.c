@@ -92,6 +92,19 @@ static void linger(struct session *session)
         session_end(session);
 }
 
+/*
+ * Has a client that has asked for the end sent something behind that request? Old ones put
+ * an empty line there (RFC 9112 2.2). A close with bytes unread sends a RST in the place of
+ * the FIN, and with that goes the end of the answer, which waits in the kernel for the FIN.
+ */
+static bool has_sent_more(struct h1_end *front)
+{
+    if (h1_end_has_input(front))
+        return true;
+    front->conn.can_read = true; /* of what has just come no event has told */
+    return h1_end_discard(front, 0) == ERR_TOO_LARGE;
+}
+
 static void refuse(struct session *session, struct exchange *x, unsigned status,
                    const char *why)
 {
@@ -279,7 +292,7 @@ void session_exchange_done(struct session *session, enum session_after after)
     }
     if (after == SESSION_ABORT)
         conn_abort(&front->conn);
-    if (after == SESSION_LINGER || (after == SESSION_CLOSE && h1_end_has_input(front)))
+    if (after == SESSION_LINGER || (after == SESSION_CLOSE && has_sent_more(front)))
         linger(session);
     else
         session_end(session);

@@ -44,6 +44,20 @@ def test_the_end_of_an_answer_and_of_the_connection_leave_together(weir):
         f"the handshake, an ACK of the request, the answer with the FIN: {counts}"
 
 
+@pytest.mark.parametrize("head", [
+    b"POST /delay/0.3 HTTP/1.0\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    b"GET /delay/0.3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"], ids=["old", "new"])
+@pytest.mark.parametrize("more", [b"\r\n", b"x" * 100_000], ids=["line", "much"])
+def test_what_comes_behind_the_last_request_costs_no_answer(weir, head, more):
+    """A close with bytes unread is a RST, and that drops what the kernel still holds."""
+    with weir.client() as c:
+        c.send(head)
+        time.sleep(0.1)
+        c.send(more)
+        assert c.response().status == 200
+        assert c.closed()
+
+
 def test_pipelined_answers_come_in_order(weir, fresh):
     with weir.client() as c:
         for i in range(20):
