@@ -47,6 +47,13 @@ MUST_CHECK enum err loop_init(struct loop *loop);
 /* All watches must have been forgotten. */
 void loop_close(struct loop *loop);
 
+/* Reads the clock within a turn: for who hears of a moment from another thread, whose clock
+ * may be ahead of this turn's. */
+static inline void loop_look_at_clock(struct loop *loop)
+{
+    loop->now = sys_now();
+}
+
 /* One turn: wait for events, tell them, open mail, run what was deferred, fire timers.
  * False once loop_stop was called. */
 bool loop_turn(struct loop *loop);

@@ -151,6 +151,7 @@ static void mail_arrived(struct mail *mail)
     struct pool_live *pool = desk->pool;
 
     atomic_exchange_explicit(&desk->is_posted, false, memory_order_seq_cst);
+    loop_look_at_clock(&desk->worker->engine.loop);
     if (call_next(desk)) /* it was drawn already */
         look(desk);
     drop_pool(pool);
@@ -356,6 +357,17 @@ static enum wait_verdict stay(struct wait *wait, enum pool_room room)
     return WAIT_GO_ON;
 }
 
+/* Also whether a breaker may be tried since this turn began: whom the steward tells of that
+ * was waiting by then. */
+static bool look_once_more(const struct endpoint_set *set, const struct wait_claim *claim)
+{
+    struct loop *loop = &claim->worker->engine.loop;
+
+    loop_look_at_clock(loop);
+    claim->ask->now = loop->now;
+    return pool_look_for_room(set, claim->ask) == POOL_HAS_ROOM;
+}
+
 enum wait_verdict waiting_go_on(struct wait *wait, const struct wait_claim *claim)
 {
     struct pool_live *pool = claim->pool->live;
@@ -376,8 +388,7 @@ enum wait_verdict waiting_go_on(struct wait *wait, const struct wait_claim *clai
         counter_add(&shard_of(wait->desk)->queue_full, 1);
         return WAIT_QUEUE_FULL;
     }
-    if (wait->desk->queue.count == 1 &&
-        pool_look_for_room(set, claim->ask) == POOL_HAS_ROOM)
+    if (wait->desk->queue.count == 1 && look_once_more(set, claim))
         look_soon(wait->desk);
     return WAIT_GO_ON;
 }

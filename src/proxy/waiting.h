@@ -12,7 +12,8 @@
  *
  * No wake-up is lost, because whoever gives a place counts it back before he looks whether
  * anybody waits, and whoever is the first to wait at a worker says so before he looks once
- * more for a place; all four in one order (seq_cst).
+ * more for a place; all four in one order (seq_cst). Whether a breaker may be tried is a
+ * matter of time: whoever hears of it, and whoever looks once more, reads the clock first.
  *
  * It does not choose servers and writes no answers: its owners do.
  */

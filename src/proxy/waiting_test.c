@@ -1,0 +1,125 @@
+/* Who waits for a place while another thread's clock is ahead, between real sockets. */
+#include "proxy/waiting.c"
+
+#include "proxy/test_house.h"
+
+#include "guard/breaker.h"
+
+enum { OPEN_MS = 40, STALL_MS = 80 };
+
+static const struct breaker breaker = {
+    .failures = 1, .window = 1000, .open = 1000, .half_open = 1, .close_after = 1};
+static int busy, called[2];
+
+static void moved(struct steward_desk *desk, const struct circuit_news *news)
+{
+    (void)desk;
+    (void)news;
+}
+
+/* Server 1 has no place; the breaker of server 0 is open. */
+static void open_house(void)
+{
+    struct circuit_view view = {.state = CIRCUIT_OPEN, .round = 1};
+
+    house_build(2);
+    house->steward.circuit_moved = moved;
+    house->pool.queue = (struct queueing){true, 100, 60000, 0};
+    house->pool.breaker = &breaker;
+    house->pool.learns = true;
+    house->route.timeouts.response = 60000;
+    house_open();
+    waiting_desks_new(&house->pool_live, &house->worker, 1);
+    atomic_store(&house->servers[0].circuit.word, circuit_pack(&view));
+    circuit_set_wait(&house->servers[0].circuit, 1, UINT32_MAX);
+    ((struct server *)(uintptr_t)house->pool_desks[0].set->servers)[1].max_in_flight = 1;
+    busy = client_new();
+    say(busy, GET);
+    called[1] = server_take_one(1);
+    hear(called[1], "\r\n\r\n");
+}
+
+static void may_be_tried_soon(void)
+{
+    atomic_store(&house->servers[0].circuit.until, 0);
+    circuit_set_wait(&house->servers[0].circuit, 1, sys_now() / 1000000 + OPEN_MS);
+}
+
+static void server_is_tried(int client)
+{
+    called[0] = server_take_one(0);
+    hear(called[0], "\r\n\r\n");
+    say(called[0], ANSWER(2, "ok"));
+    hear(client, "ok");
+    say(called[1], ANSWER(4, "late"));
+    hear(busy, "late");
+    close(client);
+    close(busy);
+    close(called[0]);
+    close(called[1]);
+    waiting_desks_stop(&house->pool_live);
+    waiting_desks_free(&house->pool_live);
+    house_close();
+}
+
+/* The word is opened in a turn that began before the moment that it is about. */
+static void test_a_word_younger_than_the_turn(void **state)
+{
+    int client;
+
+    (void)state;
+    open_house();
+    client = client_new();
+    say(client, GET);
+    turns(3);
+    assert_int_equal(house->pool_live.waiting, 1);
+    may_be_tried_soon();
+    turn();
+    usleep(STALL_MS * 1000);
+    waiting_tell_all(&house->pool_live);
+    mailbox_open(&house->worker.engine.loop.mailbox);
+    server_is_tried(client);
+}
+
+static void stall(struct watch *watch, unsigned ready)
+{
+    char c;
+
+    (void)ready;
+    assert_int_equal(read(watch->fd, &c, 1), 1);
+    usleep(STALL_MS * 1000);
+}
+
+/* The word was for all who waited when it was given; who comes in such a turn hears none. */
+static void test_who_begins_to_wait_in_an_old_turn(void **state)
+{
+    struct loop *loop;
+    struct watch watch;
+    int client, ends[2];
+
+    (void)state;
+    open_house();
+    loop = &house->worker.engine.loop;
+    assert_int_equal(pipe(ends), 0);
+    watch_init(&watch, ends[0], stall);
+    assert_int_equal(loop_watch(loop, &watch), ERR_OK);
+    client = client_new();
+    turns(3);
+    may_be_tried_soon();
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    say(client, GET);
+    server_is_tried(client);
+    loop_unwatch(loop, &watch);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_word_younger_than_the_turn),
+        cmocka_unit_test(test_who_begins_to_wait_in_an_old_turn),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
