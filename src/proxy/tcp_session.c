@@ -287,8 +287,8 @@ static enum err send_proxy_header(struct tcp_session *session)
     else
         proxy_header_write(&text, &session->peer, &to);
     part.iov_len = text.n;
-    e = conn_send(&session->server, &part, 1, false,
-                  &sent); /* who speaks first waits for it */
+    /* At once: a server that speaks first waits for it. */
+    e = conn_send(&session->server, &part, 1, false, &sent);
     return e == ERR_OK && sent < text.n ? ERR_RESET
                                         : e; /* a new socket takes this much */
 }

@@ -28,8 +28,7 @@ struct lane {
     bool has_fin, fin_arrived;
     bool is_moving; /* a happening will bring more */
     bool is_wanted; /* the sender has heard "would block" */
-    bool
-        is_corked; /* the sender has promised more, and until then keeps what is unsent */
+    bool is_corked; /* more is promised; till then what is unsent stays */
 };
 
 struct side {
