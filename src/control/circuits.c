@@ -73,6 +73,8 @@ static void tell_route(struct steward *steward, const struct route_record *route
 
 /* ---- those who wait ---- */
 
+enum { TRIAL_GAP_MS = 10 }; /* thousands of breakers that open together end together */
+
 /* In ms, until the next breaker of that pool's servers may be tried; UINT64_MAX: never. */
 static uint64_t next_trial(const struct pool_record *pool, uint64_t now)
 {
@@ -105,6 +107,8 @@ static void tell_who_waits(struct steward *steward)
         wait = next_trial(pool, loop->now);
         next = wait < next ? wait : next;
     }
+    if (next < TRIAL_GAP_MS)
+        next = TRIAL_GAP_MS;
     if (next != UINT64_MAX)
         timer_set(&loop->timers, &steward->trials, loop->now + next * 1000000);
 }
@@ -112,6 +116,14 @@ static void tell_who_waits(struct steward *steward)
 static void trials_due(struct timer *timer)
 {
     tell_who_waits(container_of(timer, struct steward, trials));
+}
+
+/* Once for all of whom this turn brings news: each look goes through all servers. */
+static void tell_soon(struct steward *steward)
+{
+    struct loop *loop = &steward->engine.loop;
+
+    timer_set(&loop->timers, &steward->trials, loop->now);
 }
 
 void circuits_init(struct timer *trials)
@@ -142,7 +154,7 @@ static void server_moved(struct steward *steward, const struct circuit_news *new
     if (server->entry && pool && pool->breaker) {
         write_note(&server->circuit, news, pool->breaker);
         tell_server(steward, server, state_after(news->change));
-        tell_who_waits(steward);
+        tell_soon(steward);
     }
     atomic_fetch_sub_explicit(&news->server->holds, 1, memory_order_release);
 }
