@@ -57,6 +57,10 @@ static void server_is_tried(int client)
     close(busy);
     close(called[0]);
     close(called[1]);
+}
+
+static void close_house(void)
+{
     waiting_desks_stop(&house->pool_live);
     waiting_desks_free(&house->pool_live);
     house_close();
@@ -79,6 +83,7 @@ static void test_a_word_younger_than_the_turn(void **state)
     waiting_tell_all(&house->pool_live);
     mailbox_open(&house->worker.engine.loop.mailbox);
     server_is_tried(client);
+    close_house();
 }
 
 static void stall(struct watch *watch, unsigned ready)
@@ -112,6 +117,7 @@ static void test_who_begins_to_wait_in_an_old_turn(void **state)
     loop_unwatch(loop, &watch);
     close(ends[0]);
     close(ends[1]);
+    close_house();
 }
 
 int main(void)
