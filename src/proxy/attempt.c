@@ -245,7 +245,7 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
     struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
 
     counter_add(&attempt_shard(x)->failures[failure], 1);
-    learn_failure(x);
+    learn_failure(x, &x->attempt);
     attempt_outcome(x, &outcome);
     if (x->hedge)
         return hedge_alone(x);

@@ -326,7 +326,7 @@ static void learn_from_abort(struct exchange *x, enum cause cause)
 {
     if (cause == CAUSE_SERVER_CLOSED || cause == CAUSE_SERVER_INVALID ||
         cause == CAUSE_SERVER_TIMEOUT)
-        learn_failure_always(x);
+        learn_failure_always(x, &x->attempt);
     else if (cause == CAUSE_CLIENT_CLOSED && x->step <= STEP_RECEIVE)
         learn_departure_always(x);
 }

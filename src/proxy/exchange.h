@@ -110,6 +110,7 @@ struct exchange {
     str request_id;
     struct hedge *hedge; /* a second one beside it: proxy/hedge.h */
     enum hedge_result hedged;
+    const struct server_live *hedged_at; /* tried as well; NULL: nobody */
     unsigned tries;
     unsigned interim_count;      /* 1xx passed on */
     enum degrade_level level;    /* of the route's ladder, when it came */
@@ -241,6 +242,9 @@ void attempt_end(struct exchange *x, bool is_clean);
 /* As attempt_failed for a connection that could not be established. */
 enum flow attempt_connect_failed(struct exchange *x, enum err why);
 
+/* Whom it has tried, a hedge's server included, is not to be chosen. */
+void attempt_add_tried(const struct exchange *x, struct ask *ask);
+
 /* A server for it with its request counted in, not one of those tried unless `tried_too`;
  * NULL: nobody may be chosen. */
 struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
@@ -260,6 +264,10 @@ void exchange_forget_server(struct exchange *x);
 /* Tells what came of the attempt (proxy/outcome); where the pool has somebody who wants
  * to know: pool->learns. Harmless when it was told before. */
 void attempt_outcome(struct exchange *x, const struct server_outcome *outcome);
+
+/* No connection to the attempt's server: the steward hears when it is the last straw. */
+void attempt_note_connect_failure(struct exchange *x, const struct attempt *attempt,
+                                  enum err why);
 
 /* Tells the route's breaker what came of the exchange, if it has let it in. */
 void exchange_tell_route(struct exchange *x, const struct server_outcome *outcome);

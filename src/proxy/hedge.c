@@ -87,6 +87,7 @@ static enum flow begin(struct exchange *x)
     hedge->attempt.in_flight =
         atomic_load_explicit(&hedge->attempt.server->in_flight, memory_order_relaxed);
     x->hedge = hedge;
+    x->hedged_at = hedge->attempt.server;
     return hedge_run(x);
 }
 
@@ -145,6 +146,7 @@ static enum flow fails(struct exchange *x, enum cause cause, enum server_failure
         return attempt_failed(x, cause, failure);
     }
     counter_add(&attempt->server->shards[x->worker->index].failures[failure], 1);
+    learn_failure(x, attempt);
     if (x->pool->learns)
         outcome_report(x->worker, x->pool, attempt->server, &attempt->permit, &outcome);
     hedge_end(x, HEDGE_FAILED);
@@ -162,6 +164,7 @@ static enum flow fails_to_connect(struct exchange *x, enum err why)
         hedge_end(x, HEDGE_FAILED);
         return FLOW_WAIT;
     }
+    attempt_note_connect_failure(x, &x->hedge->attempt, why);
     if (why == ERR_REFUSED)
         return fails(x, CAUSE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED);
     if (why == ERR_TIMEOUT)

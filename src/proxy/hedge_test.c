@@ -150,6 +150,91 @@ static void test_both_fail(void **state)
     house_close();
 }
 
+static unsigned told_of[HOUSE_SERVERS];
+
+static void note_failure(struct server_shard *own, const struct outcome *outcome)
+{
+    for (unsigned i = 0; i < HOUSE_SERVERS; i++)
+        told_of[i] += own == house->server_shards[i] && outcome->has_failed;
+}
+
+static int pick_lowest(const struct tier *tier, const struct ask *ask)
+{
+    for (unsigned i = 0; i < tier->count; i++)
+        if (ask_allows(ask, &tier->servers[i]))
+            return (int)i;
+    return -1;
+}
+
+static const struct balancer lowest = {
+    .name = "lowest", .pick = pick_lowest, .learn = note_failure};
+
+/* Chosen in their order, so that who was asked already would be asked again. */
+static int lowest_first_client(void)
+{
+    int client;
+
+    house_build(3);
+    house->route.hedges = HEDGE_BY_POOL;
+    house->pool.hedge =
+        (struct hedging){.is_enabled = true, .after = 20, .max_share = 100};
+    house->pool.balancer = &lowest;
+    house->pool.is_timed = true;
+    memset(told_of, 0, sizeof told_of);
+    house_open();
+    client = client_new();
+    say(client, GET);
+    late = server_take_any(&first);
+    hear(late, "\r\n\r\n");
+    assert_int_equal(first, 0);
+    return client;
+}
+
+static void test_retry_goes_to_who_was_not_hedged_with(void **state)
+{
+    for (unsigned is_alone = 0; is_alone < 2; is_alone++) {
+        int client = lowest_first_client();
+        unsigned third;
+        int other;
+
+        (void)state;
+        take_second();
+        reset(is_alone ? late : quick);
+        turns(5);
+        reset(is_alone ? quick : late);
+        other = server_take_any(&third);
+        assert_int_equal(third, 2);
+        hear(other, "\r\n\r\n");
+        say(other, ANSWER(5, "third"));
+        hear(client, "\r\n\r\nthird");
+        assert_int_equal(told_of[0], 1);
+        assert_int_equal(told_of[1], 1);
+        close(client);
+        house_close();
+        close(other);
+    }
+}
+
+static void test_refused_beside_the_first(void **state)
+{
+    int client = lowest_first_client();
+
+    (void)state;
+    close(house->listening[1]);
+    house->listening[1] = -1;
+    for (unsigned i = 0; i < PATIENCE && !house->pool_shards[0].hedges[HEDGE_FAILED]; i++)
+        turns(1);
+    assert_int_equal(house->pool_shards[0].hedges[HEDGE_FAILED], 1);
+    assert_int_equal(house->servers[1].connect_failures, 1);
+    assert_int_equal(told_of[1], 1);
+    say(late, ANSWER(4, "late"));
+    hear(client, "\r\n\r\nlate");
+    assert_int_equal(told_of[0], 0);
+    close(client);
+    house_close();
+    close(late);
+}
+
 static void test_client_leaves(void **state)
 {
     int client = hedged_client(GET);
@@ -272,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_first_fails_and_second_answers),
         cmocka_unit_test(test_second_fails_and_first_answers),
         cmocka_unit_test(test_both_fail),
+        cmocka_unit_test(test_retry_goes_to_who_was_not_hedged_with),
+        cmocka_unit_test(test_refused_beside_the_first),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_never_hedged),
         cmocka_unit_test(test_not_without_budget),

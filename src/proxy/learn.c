@@ -3,9 +3,9 @@
 
 #include "guard/capacity.h"
 
-static void learn(struct exchange *x, struct outcome outcome)
+static void learn(struct exchange *x, const struct attempt *attempt,
+                  struct outcome outcome)
 {
-    const struct attempt *attempt = &x->attempt;
     struct server_shard *own = &attempt->server->shards[x->worker->index];
     balancer_learn_fn *balancer_learns = x->pool->balancer->learn;
 
@@ -34,17 +34,17 @@ void learn_answer_always(struct exchange *x)
     else
         outcome.latency =
             attempt->connected - attempt->began + exchange_now(x) - attempt->asked;
-    learn(x, outcome);
+    learn(x, attempt, outcome);
 }
 
-void learn_failure_always(struct exchange *x)
+void learn_failure_always(struct exchange *x, const struct attempt *attempt)
 {
-    const struct attempt *attempt = &x->attempt;
     uint64_t since = attempt->asked ? attempt->asked : attempt->began;
 
-    learn(x, (struct outcome){
-                 .has_failed = true,
-                 .latency = x->flags & EXCHANGE_UPLOADING ? 0 : exchange_now(x) - since});
+    learn(x, attempt,
+          (struct outcome){
+              .has_failed = true,
+              .latency = x->flags & EXCHANGE_UPLOADING ? 0 : exchange_now(x) - since});
 }
 
 void learn_departure_always(struct exchange *x)
@@ -53,6 +53,7 @@ void learn_departure_always(struct exchange *x)
     uint64_t since = attempt->asked ? attempt->asked : attempt->began;
 
     if (!(x->flags & EXCHANGE_UPLOADING))
-        learn(x, (struct outcome){.is_unfinished = true,
-                                  .latency = exchange_now(x) - since});
+        learn(
+            x, attempt,
+            (struct outcome){.is_unfinished = true, .latency = exchange_now(x) - since});
 }

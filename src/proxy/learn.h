@@ -17,8 +17,8 @@
 /* x->response is a final head. 500, 502, 503 and 504 say that the server cannot. */
 void learn_answer_always(struct exchange *x);
 
-/* No answer, or only a part of it. */
-void learn_failure_always(struct exchange *x);
+/* No answer, or only a part of it: x->attempt, or a hedge. */
+void learn_failure_always(struct exchange *x, const struct attempt *attempt);
 
 /* The client has left while the server had the request: it took this long at least. */
 void learn_departure_always(struct exchange *x);
@@ -35,10 +35,10 @@ static inline void learn_answer(struct exchange *x)
         learn_answer_always(x);
 }
 
-static inline void learn_failure(struct exchange *x)
+static inline void learn_failure(struct exchange *x, const struct attempt *attempt)
 {
     if (learn_is_wanted(x->pool))
-        learn_failure_always(x);
+        learn_failure_always(x, attempt);
 }
 
 #endif

@@ -27,6 +27,14 @@ static void ask_by_key(const struct exchange *x, struct ask *ask)
         atomic_load_explicit(&x->pool->live->in_flight, memory_order_relaxed);
 }
 
+void attempt_add_tried(const struct exchange *x, struct ask *ask)
+{
+    if (unlikely(x->hedged_at != NULL))
+        ask_add_tried(ask, x->hedged_at);
+    for (unsigned i = 0; i < x->tries && i < TRIED_MOST; i++)
+        ask_add_tried(ask, x->tried[i]);
+}
+
 static struct ask begin_ask(struct exchange *x, bool tried_too)
 {
     const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
@@ -37,8 +45,8 @@ static struct ask begin_ask(struct exchange *x, bool tried_too)
 
     if (x->pool->adaptive.is_enabled && !x->pool->queue.is_on)
         ask.priority = x->route->priority; /* a queue has an order of its own */
-    for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
-        ask_add_tried(&ask, x->tried[i]);
+    if (!tried_too)
+        attempt_add_tried(x, &ask);
     if (x->pool->key)
         ask_by_key(x, &ask);
     if (x->pool->sticky)
@@ -180,9 +188,10 @@ enum flow step_pick(struct exchange *x)
 
 /* ---- connect ---- */
 
-static void note_connect_failure(struct exchange *x, enum err why)
+void attempt_note_connect_failure(struct exchange *x, const struct attempt *attempt,
+                                  enum err why)
 {
-    struct server_live *server = x->attempt.server;
+    struct server_live *server = attempt->server;
     unsigned failures =
         1 + atomic_fetch_add_explicit(&server->connect_failures, 1, memory_order_relaxed);
 
@@ -201,7 +210,7 @@ enum flow attempt_connect_failed(struct exchange *x, enum err why)
 {
     if (why == ERR_NO_FDS || why == ERR_NO_MEMORY)
         return overloaded(x, "no connection can be opened at the moment");
-    note_connect_failure(x, why);
+    attempt_note_connect_failure(x, &x->attempt, why);
     if (why == ERR_REFUSED)
         return attempt_failed(x, CAUSE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED);
     if (why == ERR_TIMEOUT)

@@ -47,8 +47,8 @@ static struct ask ask_of(const struct exchange *x, bool tried_too)
     struct ask ask = {
         .now = exchange_now(x), .worker = x->worker->index, .breaker = x->pool->breaker};
 
-    for (unsigned i = 0; !tried_too && i < x->tries && i < TRIED_MOST; i++)
-        ask_add_tried(&ask, x->tried[i]);
+    if (!tried_too)
+        attempt_add_tried(x, &ask);
     return ask;
 }
 

@@ -23,7 +23,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { HOUSE_SERVERS = 2, PATIENCE = 400, HEARD_MOST = 1 << 16 };
+enum { HOUSE_SERVERS = 3, PATIENCE = 400, HEARD_MOST = 1 << 16 };
 
 struct house {
     struct steward_desk steward;
