@@ -139,6 +139,8 @@ static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
     struct server_live *server =
         may_pick ? attempt_pick(x, &x->attempt, tried_too) : pick_apart(x, tried_too);
 
+    if (!server && waiting_must_settle(&x->wait))
+        server = attempt_pick(x, &x->attempt, true);
     if (server) {
         exchange_has_place(x);
         return server;

@@ -169,6 +169,10 @@ static struct server_live *pick(struct tcp_session *session, bool in_turn)
         return NULL;
     ask.is_wish_all |= !in_turn;
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
+    if (!server && waiting_must_settle(&session->wait)) {
+        ask.tried_count = 0;
+        server = choose_server(worker, pool, &ask, &session->permit, NULL);
+    }
     session->learn = pool->balancer->learn;
     if (server)
         session->in_flight =

@@ -14,21 +14,67 @@
 
 enum { STANDING_BITS = 28 };
 
-/* The most important class in which somebody waits here, and how many do so in it. */
+/* A class, and how many wait in it. */
+static unsigned standing_word(enum queue_rank rank, unsigned count)
+{
+    return (unsigned)(RANK_COUNT - rank) << STANDING_BITS | count;
+}
+
+static unsigned class_of(unsigned standing)
+{
+    return standing >> STANDING_BITS;
+}
+
+/* The most important class in which somebody waits here. */
 static void publish_standing(struct waiting_desk *desk)
 {
     enum queue_rank first = queue_first_class(&desk->queue);
-    unsigned standing = 0;
+    unsigned now =
+        first < RANK_COUNT ? standing_word(first, desk->queue.classes[first].count) : 0;
 
-    if (first < RANK_COUNT)
-        standing = (unsigned)(RANK_COUNT - first) << STANDING_BITS |
-                   desk->queue.classes[first].count;
-    atomic_store_explicit(&desk->standing, standing, memory_order_seq_cst);
+    atomic_store_explicit(&desk->standing, now, memory_order_seq_cst);
 }
 
+static void publish_aside(struct waiting_desk *desk)
+{
+    enum queue_rank first = aside_first_class(&desk->aside);
+    unsigned now =
+        first < RANK_COUNT ? standing_word(first, desk->aside.counts[first]) : 0;
+
+    atomic_store_explicit(&desk->standing_aside, now, memory_order_seq_cst);
+}
+
+static unsigned aside_of(struct waiting_desk *desks, unsigned i)
+{
+    return atomic_load_explicit(&desks[i].standing_aside, memory_order_seq_cst);
+}
+
+static bool is_aside_due(struct waiting_desk *desk)
+{
+    return atomic_load_explicit(&desk->is_aside_due, memory_order_seq_cst);
+}
+
+static void set_aside_due(struct waiting_desk *desk, bool is_due)
+{
+    atomic_store_explicit(&desk->is_aside_due, is_due, memory_order_seq_cst);
+}
+
+/* Those aside count while they have not looked for the last place that was given. */
 static unsigned standing_of(struct waiting_desk *desks, unsigned i)
 {
-    return atomic_load_explicit(&desks[i].standing, memory_order_seq_cst);
+    unsigned queued = atomic_load_explicit(&desks[i].standing, memory_order_seq_cst);
+    unsigned aside = is_aside_due(&desks[i]) ? aside_of(desks, i) : 0;
+
+    if (class_of(queued) != class_of(aside))
+        return queued > aside ? queued : aside;
+    return queued + (aside & ((1u << STANDING_BITS) - 1));
+}
+
+/* A place was given, perhaps one at a server that they have not tried. */
+static void let_aside_look(struct waiting_desk *desk)
+{
+    if (atomic_load_explicit(&desk->standing_aside, memory_order_seq_cst))
+        set_aside_due(desk, true);
 }
 
 /* Each worker of the best class by how many wait there. False: nobody waits anywhere. */
@@ -41,7 +87,7 @@ static bool draw_desk(struct waiting_desk *desk, struct waiting_desk **out)
 
     *out = NULL;
     for (unsigned i = 0; i < pool->worker_count; i++) {
-        unsigned standing = standing_of(desks, i), class = standing >> STANDING_BITS;
+        unsigned standing = standing_of(desks, i), class = class_of(standing);
 
         if (class > best)
             total = 0;
@@ -54,7 +100,7 @@ static bool draw_desk(struct waiting_desk *desk, struct waiting_desk **out)
     for (unsigned i = 0; i < pool->worker_count && !*out; i++) {
         unsigned standing = standing_of(desks, i);
 
-        if (standing >> STANDING_BITS != best)
+        if (class_of(standing) != best)
             continue;
         if (at < (standing & count_mask))
             *out = &desks[i];
@@ -96,19 +142,49 @@ static void end_displaced(struct waiting_desk *desk)
     }
 }
 
-/* The next one tries. False: there is no place. */
-static bool call_next(struct waiting_desk *desk)
+/* It tries. False: it still stands where it stood. */
+static bool call(struct waiting_desk *desk, struct waiter *waiter)
 {
-    struct waiter *waiter = queue_next(&desk->queue, desk->worker->engine.loop.now);
+    struct wait *wait = container_of(waiter, struct wait, waiter);
     unsigned gone = desk->gone;
-    struct wait *wait;
 
-    if (!waiter)
-        return true;
-    wait = container_of(waiter, struct wait, waiter);
     wait->state = WAIT_CALLED;
     wait->call(wait);
     return desk->gone != gone;
+}
+
+/* One of those aside, where nobody more important stands in the queue. Each group is asked
+ * once; they are due until all have been. False: none has found a place. */
+static bool call_aside(struct waiting_desk *desk)
+{
+    enum queue_rank worst = queue_first_class(&desk->queue);
+    bool were_all_asked = true;
+
+    set_aside_due(desk, false);
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++) {
+        struct waiter *waiter = aside_oldest(&desk->aside, i);
+
+        if (waiter && waiter->rank > worst) {
+            were_all_asked = false;
+        } else if (waiter && call(desk, waiter)) {
+            let_aside_look(desk); /* another one */
+            return true;
+        }
+    }
+    if (!were_all_asked)
+        let_aside_look(desk);
+    return false;
+}
+
+/* The next one tries. False: there is no place. */
+static bool call_next(struct waiting_desk *desk)
+{
+    struct waiter *waiter;
+
+    if (unlikely(is_aside_due(desk)) && call_aside(desk))
+        return true;
+    waiter = queue_next(&desk->queue, desk->worker->engine.loop.now);
+    return !waiter || call(desk, waiter);
 }
 
 static void look(struct waiting_desk *desk)
@@ -166,15 +242,19 @@ void waiting_tell_all(struct pool_live *pool)
 {
     struct waiting_desk *desks = desks_of(pool);
 
-    for (unsigned i = 0; desks && i < pool->worker_count; i++)
+    for (unsigned i = 0; desks && i < pool->worker_count; i++) {
+        let_aside_look(&desks[i]);
         if (standing_of(desks, i))
             post(&desks[i]);
+    }
 }
 
 void waiting_place_is_free(struct worker *worker, struct pool_live *pool)
 {
     struct waiting_desk *desks = desks_of(pool);
 
+    for (unsigned i = 0; desks && i < pool->worker_count; i++)
+        let_aside_look(&desks[i]);
     if (desks)
         look_soon(&desks[worker->index]);
 }
@@ -197,6 +277,7 @@ void waiting_desks_new(struct pool_live *pool, struct worker *workers, unsigned 
         deferred_init(&desks[i].look, look_now);
         list_init(&desks[i].displaced);
         queue_init(&desks[i].queue);
+        aside_init(&desks[i].aside);
         sys_random(desks[i].seed, sizeof desks[i].seed);
     }
     atomic_store_explicit(&pool->queues, desks, memory_order_release);
@@ -208,6 +289,7 @@ void waiting_desks_stop(struct pool_live *pool)
 
     for (unsigned i = 0; desks && i < pool->worker_count; i++) {
         CHECK(desks[i].queue.count == 0);
+        CHECK(aside_first_class(&desks[i].aside) == RANK_COUNT);
         if (atomic_exchange_explicit(&desks[i].is_posted, false, memory_order_acquire))
             drop_pool(pool);
         if (desks[i].is_looking_soon)
@@ -237,13 +319,17 @@ static struct pool_shard *shard_of(const struct waiting_desk *desk)
     return &desk->pool->shards[desk->worker->index];
 }
 
-/* Out of the queue, where it may not be served any more. */
+/* Out of the queue, where it may not be served any more, or no longer aside. */
 static void note_gone(struct wait *wait)
 {
     struct waiting_desk *desk = wait->desk;
 
     desk->gone++;
-    publish_standing(desk);
+    if (wait->is_aside)
+        publish_aside(desk);
+    else
+        publish_standing(desk);
+    wait->is_aside = false;
     atomic_fetch_sub_explicit(&desk->pool->waiting, 1, memory_order_seq_cst);
 }
 
@@ -261,7 +347,11 @@ void waiting_serve(struct wait *wait)
 {
     if (wait->state == WAIT_NOT)
         return;
-    queue_serve(&wait->desk->queue, &wait->waiter, wait->desk->worker->engine.loop.now);
+    if (wait->is_aside)
+        aside_leave(&wait->desk->aside, &wait->waiter);
+    else
+        queue_serve(&wait->desk->queue, &wait->waiter,
+                    wait->desk->worker->engine.loop.now);
     note_gone(wait);
     wait_is_over(wait);
 }
@@ -273,7 +363,10 @@ void waiting_leave(struct wait *wait)
     if (wait->state == WAIT_DISPLACED) {
         list_remove(&wait->waiter.by_age);
     } else {
-        queue_leave(&wait->desk->queue, &wait->waiter);
+        if (wait->is_aside)
+            aside_leave(&wait->desk->aside, &wait->waiter);
+        else
+            queue_leave(&wait->desk->queue, &wait->waiter);
         note_gone(wait);
     }
     wait_is_over(wait);
@@ -339,10 +432,52 @@ bool waiting_may_try(struct wait *wait, const struct pool *pool)
     return !atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
 }
 
-/* In the queue, and run again: by an event of its client's, or to try. */
-static enum wait_verdict stay(struct wait *wait, enum pool_room room)
+bool waiting_must_settle(const struct wait *wait)
+{
+    return wait->state == WAIT_CALLED && !wait->is_aside &&
+           aside_is_full(&wait->desk->aside);
+}
+
+/* Has any server room, tried or not? */
+static bool has_anybody_room(const struct endpoint_set *set,
+                             const struct wait_claim *claim)
+{
+    struct ask ask = *claim->ask;
+
+    ask.tried_count = 0;
+    return pool_look_for_room(set, &ask) == POOL_HAS_ROOM;
+}
+
+/* Where all groups are in use it stays in the queue. */
+static void step_aside(struct wait *wait, const struct endpoint_set *set,
+                       const struct wait_claim *claim)
 {
     struct waiting_desk *desk = wait->desk;
+    const struct ask *ask = claim->ask;
+    struct aside_kind kind = {.pool = claim->pool,
+                              .rank = (enum queue_rank)wait->waiter.rank,
+                              .tried_count = ask->tried_count};
+
+    memcpy(kind.tried, ask->tried, sizeof kind.tried);
+    if (!aside_has_room(&desk->aside, &kind))
+        return;
+    queue_leave(&desk->queue, &wait->waiter);
+    aside_join(&desk->aside, &wait->waiter, &kind);
+    wait->is_aside = true;
+    desk->gone++;
+    publish_standing(desk);
+    publish_aside(desk);
+    if (pool_look_for_room(set, claim->ask) == POOL_HAS_ROOM)
+        set_aside_due(desk, true); /* whoever gave it has perhaps not seen it there */
+}
+
+/* In the queue, and run again: by an event of its client's, or to try. */
+static enum wait_verdict stay(struct wait *wait, const struct endpoint_set *set,
+                              const struct wait_claim *claim)
+{
+    struct waiting_desk *desk = wait->desk;
+    enum pool_room room = pool_look_for_room(set, claim->ask);
+    bool has_tried = claim->ask->tried_count > 0;
 
     if (wait->state == WAIT_DISPLACED) {
         waiting_leave(wait);
@@ -353,19 +488,23 @@ static enum wait_verdict stay(struct wait *wait, enum pool_room room)
         waiting_leave(wait);
         return WAIT_IS_VAIN;
     }
+    if (wait->state == WAIT_CALLED && !wait->is_aside && room == POOL_IS_FULL &&
+        has_tried && has_anybody_room(set, claim))
+        step_aside(wait, set, claim);
     wait->state = WAIT_QUEUED;
     return WAIT_GO_ON;
 }
 
-/* Also whether a breaker may be tried since this turn began: whom the steward tells of that
- * was waiting by then. */
+/* A place where only others may go counts: it is to step aside for them. So does a breaker
+ * that may be tried since this turn began: whom the steward tells of that was waiting by
+ * then. */
 static bool look_once_more(const struct endpoint_set *set, const struct wait_claim *claim)
 {
     struct loop *loop = &claim->worker->engine.loop;
 
     loop_look_at_clock(loop);
     claim->ask->now = loop->now;
-    return pool_look_for_room(set, claim->ask) == POOL_HAS_ROOM;
+    return has_anybody_room(set, claim);
 }
 
 enum wait_verdict waiting_go_on(struct wait *wait, const struct wait_claim *claim)
@@ -376,7 +515,7 @@ enum wait_verdict waiting_go_on(struct wait *wait, const struct wait_claim *clai
     if (wait->state == WAIT_QUEUED)
         return WAIT_GO_ON;
     if (wait->state != WAIT_NOT)
-        return stay(wait, pool_look_for_room(set, claim->ask));
+        return stay(wait, set, claim);
     wait->desk = &desks_of(pool)[claim->worker->index];
     if (pool_look_for_room(set, claim->ask) == POOL_HAS_NOBODY)
         return WAIT_IS_VAIN;

@@ -15,18 +15,28 @@
  * more for a place; all four in one order (seq_cst). Whether a breaker may be tried is a
  * matter of time: whoever hears of it, and whoever looks once more, reads the clock first.
  *
+ * A retry whose turn comes while only servers have room that it has tried steps aside
+ * (guard/aside): it still waits, but in nobody's way. When a place is given, whoever does
+ * that lets those aside have a look, and only then: a worker whose waiters aside have found
+ * nothing is not drawn for them until the next place is given, so that workers with nobody
+ * else do not send one another about. At a worker that is drawn they come before those of
+ * the queue that are not more important. The order that keeps wake-ups is the same: the
+ * place is counted back before he looks whether anybody stands aside, and whoever steps
+ * aside says so before he looks once more.
+ *
  * It does not choose servers and writes no answers: its owners do.
  */
 #ifndef PROXY_WAITING_H
 #define PROXY_WAITING_H
 
+#include "guard/aside.h"
 #include "guard/queue.h"
 #include "lb/pool.h"
 #include "proxy/worker.h"
 
 enum wait_state {
     WAIT_NOT,
-    WAIT_QUEUED,
+    WAIT_QUEUED,    /* or it stands aside */
     WAIT_CALLED,    /* it is its turn: one try */
     WAIT_DISPLACED, /* somebody more important has its place in the queue */
 };
@@ -36,6 +46,7 @@ struct wait {
     struct waiter waiter;
     struct waiting_desk *desk;
     enum wait_state state;
+    bool is_aside;
     uint64_t waited; /* ns, in waits that are over */
     /* Its turn, or displaced: tries once, or ends. Called from the loop. */
     void (*call)(struct wait *wait);
@@ -44,16 +55,19 @@ struct wait {
 /* What one worker has for one pool. Lives as long as the pool's live object. */
 struct waiting_desk {
     CACHE_ALIGNED _Atomic(unsigned) standing; /* what the others see; 0: nobody waits */
+    _Atomic(unsigned) standing_aside;         /* the same of those aside */
+    _Atomic(bool) is_aside_due; /* they have not looked yet; set by anybody */
     _Atomic(bool) is_posted;
     struct mail mail; /* under way while is_posted */
     struct worker *worker;
     struct pool_live *pool;
     struct deferred look;
     bool is_looking_soon;
-    unsigned gone; /* counts those who no longer wait */
+    unsigned gone; /* counts those who no longer wait, or have stepped aside */
     struct list displaced;
     uint64_t seed[2];
     struct queue queue;
+    struct aside aside;
 };
 
 /* The steward's, before a snapshot with a queue for this pool is published. */
@@ -101,6 +115,10 @@ enum wait_verdict {
     WAIT_QUEUE_FULL,
     WAIT_TIME_IS_UP,
 };
+
+/* It is its turn, the servers with room are all among those that it has tried, and too
+ * many others stand aside: it is to take one of them. */
+bool waiting_must_settle(const struct wait *wait);
 
 /* It could not try, or found no place: into the queue, or what is in the way. With all
  * but WAIT_GO_ON it does not wait any more. */

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import RawClient
-from stage import Origin, TcpOrigin, Weir, http_config, tcp_config, until
+from stage import CLOSE, Origin, TcpOrigin, Weir, http_config, tcp_config, until
 
 
 class Part:
@@ -305,6 +305,101 @@ def test_a_breaker_that_may_be_tried_again_takes_who_waits(by_hand):
                 assert ask.wait().body == b"a\n"
             busy.let()
             assert [ask.wait().status for ask in first] == [200] * len(first)
+
+
+RETRIES = {"count": 1, "on_errors": [503, "reset_before_response"], "backoff": "off",
+           "budget": {"share": "100%", "floor": 100}}
+
+
+def poisonous(conn, seen):
+    """Serves at once what is not poison."""
+    if seen.target.startswith("/q?bad"):
+        return conn.answer(503, b"no\n")
+    if seen.target.startswith("/q?reset"):
+        return CLOSE
+    return conn.answer(200, b"quick\n")
+
+
+def hold(weir, part):
+    """The one place of the server that plays this part is taken."""
+    asks = []
+    while not part.now:
+        asks.append(Ask(weir, "/q?first"))
+        time.sleep(0.05)
+    return asks
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("poison", ["bad", "reset"])
+def test_who_waits_for_another_server_keeps_nobody_waiting(workers, poison):
+    """Retries that have tried the one server with room wait for the busy one, beside the queue."""
+    busy = Part()
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", poisonous)
+        b.on("/q", busy)
+        with Weir(config(a, b, workers=workers, queue={"size": 40},
+                         defaults={"retries": RETRIES})) as w:
+            first = hold(w, busy)
+            bad = []
+            for i in range(6):
+                bad.append(Ask(w, f"/q?{poison}{i}"))
+                wait_for(w, i + 1)
+                began = time.monotonic()
+                others = [Ask(w) for _ in range(8)]
+                assert [ask.wait().body for ask in others] == [b"quick\n"] * 8
+                assert time.monotonic() - began < 5
+            assert waiting(w) == 6 and busy.order == ["/q?first"]
+            busy.let(7)
+            assert [ask.wait().body for ask in bad] == [b"served\n"] * 6
+            assert [ask.wait().status for ask in first] == [200] * len(first)
+            assert sorted(busy.order[1:]) == [f"/q?{poison}{i}" for i in range(6)]
+            if workers == 1:
+                assert busy.order[1:] == [f"/q?{poison}{i}" for i in range(6)]
+
+
+def test_who_stands_aside_takes_the_server_that_is_left():
+    """The one that it waits for goes away: the one that has failed is better than none."""
+    busy = Part()
+    seen_bad = []
+
+    def part(conn, seen):
+        if seen.target == "/q?bad":
+            seen_bad.append(seen)
+            return conn.answer(503 if len(seen_bad) == 1 else 200, b"again\n")
+        return conn.answer(200, b"quick\n")
+
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", part)
+        b.on("/q", busy)
+        with Weir(config(a, b, defaults={"retries": RETRIES})) as w:
+            hold(w, busy)
+            bad = Ask(w, "/q?bad")
+            wait_for(w, 1)
+            assert Ask(w).wait().body == b"quick\n" and waiting(w) == 1
+            w.reload({**w.config, "pools": {"main": {
+                **w.config["pools"]["main"],
+                "servers": [{"address": a.address, "max_connections": 1}]}}})
+            assert bad.wait().body == b"again\n"
+            busy.let(2)
+
+
+def test_who_stands_aside_fills_the_queue_and_may_leave():
+    busy = Part()
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", poisonous)
+        b.on("/q", busy)
+        with Weir(config(a, b, queue={"timeout": "1s"}, defaults={"retries": RETRIES})) as w:
+            hold(w, busy)
+            leaves = RawClient(w.address())
+            leaves.send(b"GET /q?bad HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(w, 1)
+            late = Ask(w, "/q?bad")
+            wait_for(w, 2)
+            assert Ask(w).wait().body == b"quick\n" and waiting(w) == 2
+            leaves.abort()
+            wait_for(w, 1)
+            assert late.cause == "queue_timeout" and waiting(w) == 0
+            busy.let(1)
 
 
 def test_nobody_well_is_said_at_once(fresh, part):
