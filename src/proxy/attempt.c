@@ -186,11 +186,15 @@ static uint32_t time_left(const struct exchange *x)
     return gone < most ? (uint32_t)(most - gone) : 0;
 }
 
-/*
- * A kept link that breaks says nothing against its server, which may have closed it in the
- * moment in which it was used. Whose sessions are there is asked once more, if that leaves
- * a try for another one.
- */
+bool attempt_broke_kept(const struct exchange *x, const struct attempt *attempt,
+                        enum server_failure failure)
+{
+    return failure == FAILURE_CLOSED && attempt->is_reused && attempt->link &&
+           !x->interim_count && !h1_end_has_partial(&attempt->link->back);
+}
+
+/* A kept link that breaks says nothing against its server: see attempt_broke_kept. Whose
+ * sessions are there is asked once more, if that leaves a try for another one. */
 static bool may_go_home(const struct exchange *x, const struct retry_case *what)
 {
     return x->stick && x->stick->server == x->attempt.server->id && what->is_link_kept &&
@@ -238,21 +242,32 @@ static bool may_retry(struct exchange *x, struct retry_case what)
     return true;
 }
 
+/* It counts against the server. */
+static void blame(struct exchange *x, enum server_failure failure)
+{
+    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
+
+    learn_failure(x, &x->attempt);
+    attempt_outcome(x, &outcome);
+}
+
 enum flow attempt_failed(struct exchange *x, enum cause cause,
                          enum server_failure failure)
 {
     struct retry_case what = {.cause = retry_cause_of(cause)};
-    struct server_outcome outcome = {BREAKER_BAD, 0, server_failure_text(failure)};
+    bool is_excused = attempt_broke_kept(x, &x->attempt, failure);
 
     counter_add(&attempt_shard(x)->failures[failure], 1);
-    learn_failure(x, &x->attempt);
-    attempt_outcome(x, &outcome);
+    if (!is_excused)
+        blame(x, failure);
     if (x->hedge)
         return hedge_alone(x);
     if (x->attempt.link)
         what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
     if (may_retry(x, what))
         return FLOW_RETRY;
+    if (is_excused) /* not any more: the client has to bear it */
+        blame(x, failure);
     attempt_end(x, false);
     return reply_error(x, answers[cause].status, cause, answers[cause].why);
 }

@@ -66,7 +66,7 @@ struct attempt {
     unsigned in_flight;    /* at the server when it began, itself included */
     breaker_permit permit; /* of the server's breaker; 0: none, or judged already */
     bool is_reused;        /* the link was idle before */
-    bool is_at_home;       /* the same server again, on a link that is new */
+    bool is_at_home;       /* a server that was tried before, on a new link */
     bool is_head_sent;     /* the request was handed to the link */
     uint64_t sent_before;  /* bytes that had left on the link before it */
 };
@@ -271,6 +271,12 @@ void attempt_note_connect_failure(struct exchange *x, const struct attempt *atte
 
 /* Tells the route's breaker what came of the exchange, if it has let it in. */
 void exchange_tell_route(struct exchange *x, const struct server_outcome *outcome);
+
+/* Its link was kept and broke before a byte of an answer came: the server has most likely
+ * closed it in the moment in which it was used. Where the request is tried again, that
+ * counts against nobody; a server that is truly ill fails on a new link as well. */
+bool attempt_broke_kept(const struct exchange *x, const struct attempt *attempt,
+                        enum server_failure failure);
 
 /* The attempt failed: another server, or an answer of ours. */
 enum flow attempt_failed(struct exchange *x, enum cause cause,

@@ -146,6 +146,10 @@ static enum flow fails(struct exchange *x, enum cause cause, enum server_failure
         return attempt_failed(x, cause, failure);
     }
     counter_add(&attempt->server->shards[x->worker->index].failures[failure], 1);
+    if (attempt_broke_kept(x, attempt, failure)) { /* the first goes on: as a retry */
+        hedge_end(x, HEDGE_FAILED);
+        return FLOW_WAIT;
+    }
     learn_failure(x, attempt);
     if (x->pool->learns)
         outcome_report(x->worker, x->pool, attempt->server, &attempt->permit, &outcome);

@@ -156,6 +156,14 @@ static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
     return NULL;
 }
 
+static bool has_tried(const struct exchange *x, const struct server_live *server)
+{
+    for (unsigned i = 0; i < x->tries && i < TRIED_MOST; i++)
+        if (x->tried[i] == server)
+            return true;
+    return false;
+}
+
 enum flow step_pick(struct exchange *x)
 {
     enum flow without = FLOW_NEXT;
@@ -178,6 +186,7 @@ enum flow step_pick(struct exchange *x)
     server = x->pool->queue.is_on ? pick_in_turn(x, &without) : pick_any(x);
     if (!server)
         return x->pool->queue.is_on ? without : nobody(x);
+    x->attempt.is_at_home |= has_tried(x, server);
     x->tried[x->tries % TRIED_MOST] = server;
     x->tries++;
     x->attempt.server = server;
