@@ -177,18 +177,40 @@ static void check_memory(void *who, uint64_t until)
         world_after(10 * MS, check_memory, NULL, until);
 }
 
-/* With retries and breakers the first in line may be right not to take what is free. */
+/* With breakers the first in line may be right not to take what is free, and after a
+ * reload without them those who came before it still heed what is open. */
 static bool must_take_places(const struct pool_record *pool)
 {
-    return pool->pool && !pool->pool->breaker && !rules.retries.count &&
-           !str_eq(pool->live.name, STR("db"));
+    if (!pool->pool || pool->pool->breaker || !pool->published)
+        return false;
+    for (unsigned i = 0; i < pool->published->count; i++)
+        if (circuit_state_of(pool->published->servers[i].live->circuit.word) !=
+            CIRCUIT_CLOSED)
+            return false;
+    return true;
 }
 
-static bool has_room(const struct pool_record *pool)
+/* For whoever has tried those; NULL: nobody. */
+static bool has_room(const struct pool_record *pool, const struct aside_kind *kind)
 {
     struct ask ask = {.now = world.now};
 
-    return pool->published && pool_look_for_room(pool->published, &ask) == POOL_HAS_ROOM;
+    for (unsigned i = 0; kind && i < kind->tried_count; i++)
+        ask_add_tried(&ask, kind->tried[i]);
+    return pool_look_for_room(pool->published, &ask) == POOL_HAS_ROOM;
+}
+
+/* Who stands in the queue waits for any place, who stands aside for one that he has not
+ * tried. */
+static bool is_place_missed(const struct pool_record *pool,
+                            const struct waiting_desk *desk)
+{
+    if (desk->queue.count && has_room(pool, NULL))
+        return true;
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++)
+        if (aside_oldest(&desk->aside, i) && has_room(pool, &desk->aside.groups[i].kind))
+            return true;
+    return false;
 }
 
 /* Nobody waits for longer than a turn takes while a place is free. */
@@ -202,7 +224,9 @@ static void check_queues(void *who, uint64_t since)
     list_each(node, &house.steward->registry.pools) {
         const struct pool_record *pool = list_entry(node, struct pool_record, node);
 
-        is_idle |= pool->live.waiting && must_take_places(pool) && has_room(pool);
+        for (unsigned i = 0; pool->live.waiting && i < pool->live.worker_count; i++)
+            is_idle |=
+                must_take_places(pool) && is_place_missed(pool, &pool->live.queues[i]);
     }
     since = is_idle ? since : world.now;
     if (world.now - since > SLACK) {
