@@ -235,6 +235,36 @@ static void test_refused_beside_the_first(void **state)
     close(late);
 }
 
+/* The second one's link was kept from the request before, and breaks as it is used. */
+static void test_kept_link_breaks_beside_the_first(void **state)
+{
+    int client = lowest_first_client();
+
+    (void)state;
+    house->pool.learns = true;
+    take_second();
+    say(quick, ANSWER(5, "quick"));
+    hear(client, "\r\n\r\nquick");
+    close(late);
+    turns(2);
+    assert_int_equal(house->server_desks[1][0].idle_count, 1);
+    say(client, GET);
+    late = server_take_one(0);
+    hear(late, "\r\n\r\n");
+    hear(quick, "\r\n\r\n");
+    reset(quick);
+    for (unsigned i = 0; i < PATIENCE && !house->pool_shards[0].hedges[HEDGE_FAILED]; i++)
+        turns(1);
+    assert_int_equal(house->server_shards[1][0].failures[FAILURE_CLOSED], 1);
+    assert_int_equal(house->server_shards[1][0].bad, 0);
+    assert_int_equal(told_of[1], 0);
+    say(late, ANSWER(4, "late"));
+    hear(client, "\r\n\r\nlate");
+    close(client);
+    house_close();
+    close(late);
+}
+
 static void test_client_leaves(void **state)
 {
     int client = hedged_client(GET);
@@ -359,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_both_fail),
         cmocka_unit_test(test_retry_goes_to_who_was_not_hedged_with),
         cmocka_unit_test(test_refused_beside_the_first),
+        cmocka_unit_test(test_kept_link_breaks_beside_the_first),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_never_hedged),
         cmocka_unit_test(test_not_without_budget),
