@@ -22,6 +22,7 @@ def config(origin):
     made["runtime"] = {"max_connections": MOST}
     made["routes"] = [
         {"name": "pay", "match": {"path": "/pay"}, "to": "main", "priority": "critical"},
+        {"name": "slow", "match": {"path": "/slow"}, "to": "main", "priority": "critical"},
         {"name": "hints", "match": {"path": "/hints"}, "to": "main", "priority": "low"},
         {"name": "alive", "match": {"path": "/lb-health"}, "respond": {"body": "ok"}},
         {"name": "rest", "to": "main"}]
