@@ -351,12 +351,18 @@ static void try_server(struct tcp_session *session)
     struct worker *worker = session->guest.worker;
     const struct pool *pool = session->listener->to;
     struct loop *loop = &worker->engine.loop;
+    bool may_pick = !pool->queue.is_on || waiting_may_try(&session->wait, pool);
     enum err e;
 
-    if (!pool->queue.is_on || waiting_may_try(&session->wait, pool))
+    if (may_pick)
         session->target = pick(session, true);
     else if (session->wait.state == WAIT_NOT)
         session->target = pick(session, false);
+    if (!session->target && may_pick && session->stick.is_wish_all) {
+        waiting_leave(&session->wait); /* others must not wait behind it */
+        nobody(session);
+        return;
+    }
     if (!session->target && pool->queue.is_on) {
         wait_for_place(session);
         return;

@@ -131,6 +131,34 @@ def test_tcp_clients_of_a_leaving_server_do_not_wait(two):
             waits.close()
 
 
+def test_tcp_clients_of_a_lost_server_keep_nobody_waiting(two):
+    """With on_down: fail they have none; they are not to stand in front of those who have."""
+    config = tcp_config(pool={
+        "servers": [{"name": o.name, "address": o.address, "tier": i + 1} for i, o in enumerate(two)],
+        "sticky": {"by": "ip", "on_down": "fail"}, "queue": {"size": 10, "timeout": "30s"},
+        "health": {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
+                              "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}})
+
+    def from_ip(ip):
+        return socket.create_connection(("127.0.0.1", int(w.address().rpartition(":")[2])),
+                                        timeout=5, source_address=(ip, 0))
+
+    def where_it_is(sock):
+        sock.sendall(request_bytes("GET", "/echo"))
+        return sock.recv(4096)
+
+    with Weir(config) as w:
+        with from_ip("127.0.0.2") as own:
+            assert b"X-Origin: a" in where_it_is(own)
+        two[0].on("/healthz", lambda conn, seen: conn.answer(503, b""))
+        w.wait_state(two[0].address, "down")
+        with from_ip("127.0.0.2") as own:
+            with from_ip("127.0.0.3") as other:
+                assert b"X-Origin: b" in where_it_is(other)
+            assert own.recv(4096) == b""
+            w.wait_log(cause="no_server")
+
+
 def test_when_the_drain_is_over_its_clients_move_and_nothing_is_cut(two):
     """Requests longer than the steps in which a drained server is cut: not one is sent there."""
     with Weir(tiered(two, drain={"timeout": "1s"})) as w:
