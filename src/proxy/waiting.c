@@ -448,6 +448,16 @@ static bool has_anybody_room(const struct endpoint_set *set,
     return pool_look_for_room(set, &ask) == POOL_HAS_ROOM;
 }
 
+/* A breaker that may be tried since this turn began has room too: whom the steward tells of
+ * that was waiting by then, but perhaps not yet where it waits now. */
+static void look_at_clock(const struct wait_claim *claim)
+{
+    struct loop *loop = &claim->worker->engine.loop;
+
+    loop_look_at_clock(loop);
+    claim->ask->now = loop->now;
+}
+
 /* Where all groups are in use it stays in the queue. */
 static void step_aside(struct wait *wait, const struct endpoint_set *set,
                        const struct wait_claim *claim)
@@ -467,6 +477,7 @@ static void step_aside(struct wait *wait, const struct endpoint_set *set,
     desk->gone++;
     publish_standing(desk);
     publish_aside(desk);
+    look_at_clock(claim);
     if (pool_look_for_room(set, claim->ask) == POOL_HAS_ROOM)
         set_aside_due(desk, true); /* whoever gave it has perhaps not seen it there */
 }
@@ -495,15 +506,10 @@ static enum wait_verdict stay(struct wait *wait, const struct endpoint_set *set,
     return WAIT_GO_ON;
 }
 
-/* A place where only others may go counts: it is to step aside for them. So does a breaker
- * that may be tried since this turn began: whom the steward tells of that was waiting by
- * then. */
+/* A place where only others may go counts: it is to step aside for them. */
 static bool look_once_more(const struct endpoint_set *set, const struct wait_claim *claim)
 {
-    struct loop *loop = &claim->worker->engine.loop;
-
-    loop_look_at_clock(loop);
-    claim->ask->now = loop->now;
+    look_at_clock(claim);
     return has_anybody_room(set, claim);
 }
 

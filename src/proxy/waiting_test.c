@@ -9,7 +9,7 @@ enum { OPEN_MS = 40, STALL_MS = 80 };
 
 static const struct breaker breaker = {
     .failures = 1, .window = 1000, .open = 1000, .half_open = 1, .close_after = 1};
-static int busy, called[2];
+static int busy, called[3];
 
 static void moved(struct steward_desk *desk, const struct circuit_news *news)
 {
@@ -17,12 +17,12 @@ static void moved(struct steward_desk *desk, const struct circuit_news *news)
     (void)news;
 }
 
-/* Server 1 has no place; the breaker of server 0 is open. */
-static void open_house(void)
+/* Server 1 has no place; the breaker of server 0 is open. A third one has one place. */
+static void open_house(unsigned servers)
 {
     struct circuit_view view = {.state = CIRCUIT_OPEN, .round = 1};
 
-    house_build(2);
+    house_build(servers);
     house->steward.circuit_moved = moved;
     house->pool.queue = (struct queueing){true, 100, 60000, 0};
     house->pool.breaker = &breaker;
@@ -32,11 +32,15 @@ static void open_house(void)
     waiting_desks_new(&house->pool_live, &house->worker, 1);
     atomic_store(&house->servers[0].circuit.word, circuit_pack(&view));
     circuit_set_wait(&house->servers[0].circuit, 1, UINT32_MAX);
-    ((struct server *)(uintptr_t)house->pool_desks[0].set->servers)[1].max_in_flight = 1;
+    for (unsigned i = 1; i < servers; i++)
+        ((struct server *)(uintptr_t)house->pool_desks[0].set->servers)[i].max_in_flight =
+            1;
+    atomic_store(&house->servers[2].health, HEALTH_DOWN);
     busy = client_new();
     say(busy, GET);
     called[1] = server_take_one(1);
     hear(called[1], "\r\n\r\n");
+    atomic_store(&house->servers[2].health, HEALTH_UP);
 }
 
 static void may_be_tried_soon(void)
@@ -72,7 +76,7 @@ static void test_a_word_younger_than_the_turn(void **state)
     int client;
 
     (void)state;
-    open_house();
+    open_house(2);
     client = client_new();
     say(client, GET);
     turns(3);
@@ -103,7 +107,7 @@ static void test_who_begins_to_wait_in_an_old_turn(void **state)
     int client, ends[2];
 
     (void)state;
-    open_house();
+    open_house(2);
     loop = &house->worker.engine.loop;
     assert_int_equal(pipe(ends), 0);
     watch_init(&watch, ends[0], stall);
@@ -120,11 +124,58 @@ static void test_who_begins_to_wait_in_an_old_turn(void **state)
     close_house();
 }
 
+static void stall_and_tell(struct watch *watch, unsigned ready)
+{
+    stall(watch, ready);
+    waiting_tell_all(&house->pool_live);
+}
+
+/* The word comes while it stands in the queue; it steps aside later in that turn. */
+static void test_who_steps_aside_in_an_old_turn(void **state)
+{
+    struct watch watch;
+    int client, next, first, ends[2];
+
+    (void)state;
+    open_house(3);
+    house->route.retries.on_errors = RETRY_429;
+    assert_int_equal(pipe(ends), 0);
+    watch_init(&watch, ends[0], stall_and_tell);
+    assert_int_equal(loop_watch(&house->worker.engine.loop, &watch), ERR_OK);
+    client = client_new();
+    say(client, GET);
+    called[2] = server_take_one(2);
+    hear(called[2], "\r\n\r\n");
+    next = client_new();
+    say(next, GET);
+    turns(3);
+    assert_int_equal(house->pool_live.waiting, 1);
+    say(called[2], "HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n");
+    first = called[2]; /* the next one has its place, and its client waits for another */
+    called[2] = server_take_one(2);
+    hear(called[2], "\r\n\r\n");
+    assert_int_equal(house->pool_live.waiting, 1);
+    may_be_tried_soon();
+    say(called[2], ANSWER(4, "next"));
+    usleep(500);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    hear(next, "next");
+    server_is_tried(client);
+    loop_unwatch(&house->worker.engine.loop, &watch);
+    close(ends[0]);
+    close(ends[1]);
+    close(next);
+    close(first);
+    close(called[2]);
+    close_house();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_word_younger_than_the_turn),
         cmocka_unit_test(test_who_begins_to_wait_in_an_old_turn),
+        cmocka_unit_test(test_who_steps_aside_in_an_old_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
