@@ -76,12 +76,14 @@ bool sticky_is_due(const struct sticky *sticky, uint64_t seen_ms)
 
 uint32_t sticky_max_age(const struct sticky *sticky, uint64_t issued_ms)
 {
-    uint64_t most = UINT64_MAX;
+    uint64_t most = UINT64_MAX, left = 1; /* it may end while a request runs */
 
     if (sticky->idle)
         most = (uint64_t)sticky->idle + sticky->idle / PART;
-    if (sticky->absolute && sticky->absolute - issued_ms < most)
-        most = sticky->absolute - issued_ms;
+    if (sticky->absolute > issued_ms)
+        left = sticky->absolute - issued_ms;
+    if (sticky->absolute && left < most)
+        most = left;
     if (most == UINT64_MAX)
         return 0;
     return (uint32_t)((most + 999) / 1000);

@@ -94,6 +94,8 @@ static void test_absolute(void **state)
     assert_false(sticky_is_alive(&sticky, 20000, 0));
     assert_int_equal(sticky_max_age(&sticky, 0), 9);
     assert_int_equal(sticky_max_age(&sticky, 15000), 5);
+    assert_int_equal(sticky_max_age(&sticky, 20000), 1);
+    assert_int_equal(sticky_max_age(&sticky, 27000), 1); /* a long request */
 }
 
 int main(void)
