@@ -54,9 +54,10 @@ static bool is_aside_due(struct waiting_desk *desk)
     return atomic_load_explicit(&desk->is_aside_due, memory_order_seq_cst);
 }
 
+/* An exchange, not a store: what is looked at after it is not loaded before it. */
 static void set_aside_due(struct waiting_desk *desk, bool is_due)
 {
-    atomic_store_explicit(&desk->is_aside_due, is_due, memory_order_seq_cst);
+    (void)atomic_exchange_explicit(&desk->is_aside_due, is_due, memory_order_seq_cst);
 }
 
 /* Those aside count while they have not looked for the last place that was given. */
