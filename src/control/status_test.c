@@ -118,8 +118,10 @@ static void test_a_pool_that_is_down(void **state)
 static void test_members(void **state)
 {
     struct stage *s = stage_new();
+    struct name_record name = {.host = STR("app.example")};
     struct scroll out;
 
+    list_add(&s->pool_record.names, &name.node);
     s->servers[0].entry = NULL;
     s->servers[1].live.addr = (struct addr){0};
     s->entries[1].host = STR("app.example");

@@ -120,7 +120,7 @@ void door_use(struct door *door, const struct listener *listener)
     bool client_first = listener && listener->kind == LISTENER_HTTP;
 
     door->listener = listener;
-    if (listener && door->addr.family != ADDR_UNIX) {
+    if (listener && door->is_open && door->addr.family != ADDR_UNIX) {
         enum err e =
             sys_set(door->watch.fd, SOCK_DEFER_ACCEPT, client_first ? DEFER_SECONDS : 0);
 
