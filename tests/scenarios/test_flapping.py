@@ -15,7 +15,7 @@ NO = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
 
 
 def checked(*servers, unhealthy_after=1, healthy_after=1, interval="100ms", **more):
-    health = {"active": {"path": "/healthz", "interval": interval, "timeout": "80ms",
+    health = {"active": {"path": "/healthz", "interval": interval, "timeout": "900ms",
                          "unhealthy_after": unhealthy_after, "healthy_after": healthy_after,
                          "jitter": "0%"}}
     return http_config(*servers, pool={"health": health}, **more)

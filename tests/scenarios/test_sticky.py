@@ -13,7 +13,7 @@ import pytest
 from stage import (WEBSOCKET, Origin, Weir, http_config, request_bytes, tcp_config, until,
                    weir_cli)
 
-CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
+CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "900ms",
                     "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}
 
 

@@ -136,7 +136,7 @@ def test_tcp_clients_of_a_lost_server_keep_nobody_waiting(two):
     config = tcp_config(pool={
         "servers": [{"name": o.name, "address": o.address, "tier": i + 1} for i, o in enumerate(two)],
         "sticky": {"by": "ip", "on_down": "fail"}, "queue": {"size": 10, "timeout": "30s"},
-        "health": {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
+        "health": {"active": {"path": "/healthz", "interval": "50ms", "timeout": "900ms",
                               "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}})
 
     def from_ip(ip):

@@ -6,7 +6,7 @@ import pytest
 
 from stage import Weir, http_config, until
 
-CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "40ms",
+CHECK = {"active": {"path": "/healthz", "interval": "50ms", "timeout": "900ms",
                     "unhealthy_after": 1, "healthy_after": 1, "jitter": "0%"}}
 
 
