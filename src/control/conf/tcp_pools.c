@@ -148,14 +148,11 @@ static const struct idle_setting {
 /* The key of such a setting, where it is written. */
 static const struct node *find_key(const struct node *pool, const char *const path[3])
 {
-    const struct pair *pair = NULL;
+    const struct pair *pair = node_find(pool, str_of(path[0]));
 
-    for (unsigned i = 0; i < 3 && path[i]; i++) {
-        pair = node_find(pair ? pair->value : pool, str_of(path[i]));
-        if (!pair)
-            return NULL;
-    }
-    return pair->key;
+    for (unsigned i = 1; pair && i < 3 && path[i]; i++)
+        pair = node_find(pair->value, str_of(path[i]));
+    return pair ? pair->key : NULL;
 }
 
 static const char *last_of(const char *const path[3])
