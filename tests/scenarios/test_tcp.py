@@ -202,6 +202,17 @@ def test_proxy_header_ipv6(heads):
     assert socket.inet_ntop(socket.AF_INET6, source) == "::1" and sport == mine[1]
 
 
+def greeted_after(weir):
+    """Seconds until the server's first words are there, at best of some."""
+    took = []
+    for _ in range(8):
+        began = time.monotonic()
+        with weir.client() as c:
+            assert c.reader.exactly(11) == b"220 hello\r\n"
+        took.append(time.monotonic() - began)
+    return min(took)
+
+
 def test_a_server_that_speaks_first_has_the_proxy_header_at_once():
     def part(sock, _):
         head = sock.recv(16, socket.MSG_WAITALL)
@@ -209,15 +220,10 @@ def test_a_server_that_speaks_first_has_the_proxy_header_at_once():
         sock.sendall(b"220 hello\r\n")
         sock.recv(100)
 
-    took = []
     with TcpOrigin(part) as server, \
             Weir(tcp_config(server, pool={"proxy_protocol": "v2"})) as w:
-        for _ in range(8):
-            began = time.monotonic()
-            with w.client() as c:
-                assert c.reader.exactly(11) == b"220 hello\r\n"
-            took.append(time.monotonic() - began)
-    assert min(took) < 0.19, "a kernel that waits for more sends after 200 ms"
+        took = greeted_after(w)
+    assert took < 0.19, "a kernel that waits for more sends after 200 ms"
 
 
 def test_proxy_header_to_an_http_server():
@@ -315,10 +321,5 @@ def test_a_listener_that_becomes_tcp_waits_for_no_word_of_the_client():
         http = dict(config, listeners={"web": dict(config["listeners"]["web"], kind="http")})
         with Weir(http) as w:
             w.reload(config)
-            took = []
-            for _ in range(5):
-                began = time.monotonic()
-                with w.client() as c:
-                    assert c.reader.exactly(11) == b"220 hello\r\n"
-                took.append(time.monotonic() - began)
-    assert min(took) < 0.9, "the kernel keeps a silent client of HTTP for a second"
+            took = greeted_after(w)
+    assert took < 0.9, "the kernel keeps a silent client of HTTP for a second"
