@@ -121,7 +121,8 @@ struct pool_record {
 struct listener_record {
     struct listener_live live;
     struct list node;
-    bool is_current; /* in the current snapshot */
+    bool is_current;            /* in the current snapshot */
+    struct meter_sample sample; /* the latest sums: overview_listeners */
     struct meter meter;
     struct drain drain;
 };

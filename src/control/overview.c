@@ -20,19 +20,21 @@ bool overview_route_is_of(const struct route *route, const struct listener *list
            (!route->match || match_has_listener(route->match, listener->index));
 }
 
-static void add_route_times(const struct overview *view, const struct route *route,
-                            struct histogram *out)
+static struct histogram route_times(const struct overview *view,
+                                    const struct route *route)
 {
+    struct histogram times = {0};
+
     for (unsigned i = 0; i < view->worker_count; i++)
         for (unsigned class = 0; class < CODE_CLASSES; class ++)
-            histogram_sum(out, &route->live->shards[i].duration[class]);
+            histogram_sum(&times, &route->live->shards[i].duration[class]);
+    return times;
 }
 
-struct meter_sample overview_listener(const struct overview *view,
-                                      const struct listener *listener)
+static struct meter_sample counted(const struct overview *view,
+                                   const struct listener *listener)
 {
     struct meter_sample sample = {.at = view->now};
-    const struct snapshot *snapshot = view->snapshot;
 
     for (unsigned i = 0; i < view->worker_count; i++) {
         const struct listener_shard *shard = &listener->live->shards[i];
@@ -41,10 +43,45 @@ struct meter_sample overview_listener(const struct overview *view,
             sample.count += counter_read(&shard->requests[class]);
         sample.errors += counter_read(&shard->requests[5]);
     }
-    for (unsigned i = 0; i < snapshot->route_count; i++)
-        if (overview_route_is_of(&snapshot->routes[i], listener))
-            add_route_times(view, &snapshot->routes[i], &sample.latency);
     return sample;
+}
+
+/* To each listener that a route names. */
+static void add_to_named(const struct snapshot *snapshot, const struct match *match,
+                         const struct histogram *times)
+{
+    for (unsigned word = 0; word < match->listener_words; word++)
+        for (uint64_t left = match->listeners[word]; left; left &= left - 1) {
+            unsigned index = word * 64 + (unsigned)__builtin_ctzll(left);
+            struct listener_record *record =
+                record_of_listener(&snapshot->listeners[index]);
+
+            histogram_sum(&record->sample.latency, times);
+        }
+}
+
+/* Each route is summed once: a cost of routes and listeners, not of their product. */
+void overview_listeners(const struct overview *view)
+{
+    const struct snapshot *snapshot = view->snapshot;
+    struct histogram everywhere = {0};
+
+    for (unsigned i = 0; i < snapshot->listener_count; i++)
+        record_of_listener(&snapshot->listeners[i])->sample =
+            counted(view, &snapshot->listeners[i]);
+    for (unsigned i = 0; i < snapshot->route_count; i++) {
+        const struct route *route = &snapshot->routes[i];
+        struct histogram times = route_times(view, route);
+
+        if (route->match && route->match->listeners)
+            add_to_named(snapshot, route->match, &times);
+        else
+            histogram_sum(&everywhere, &times);
+    }
+    for (unsigned i = 0; i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].kind == LISTENER_HTTP)
+            histogram_sum(&record_of_listener(&snapshot->listeners[i])->sample.latency,
+                          &everywhere);
 }
 
 struct meter_sample overview_pool(const struct overview *view, const struct pool *pool)
@@ -93,10 +130,11 @@ void overview_take(const struct overview *view)
 {
     const struct snapshot *snapshot = view->snapshot;
 
+    overview_listeners(view);
     for (unsigned i = 0; i < snapshot->listener_count; i++) {
-        struct meter_sample sample = overview_listener(view, &snapshot->listeners[i]);
+        struct listener_record *record = record_of_listener(&snapshot->listeners[i]);
 
-        meter_take(&record_of_listener(&snapshot->listeners[i])->meter, &sample);
+        meter_take(&record->meter, &record->sample);
     }
     for (unsigned i = 0; i < snapshot->pool_count; i++) {
         struct meter_sample sample = overview_pool(view, &snapshot->pools[i]);

@@ -77,9 +77,10 @@ static inline bool server_is_shown(const struct server_record *server)
 void overview_server_times(const struct overview *view, const struct server_live *server,
                            struct histogram *out);
 
+/* Sums for all listeners at once, into the `sample` of their records. */
+void overview_listeners(const struct overview *view);
+
 /* What a meter samples of each. */
-struct meter_sample overview_listener(const struct overview *view,
-                                      const struct listener *listener);
 struct meter_sample overview_pool(const struct overview *view, const struct pool *pool);
 struct meter_sample overview_server(const struct overview *view,
                                     const struct server_live *server);

@@ -99,12 +99,10 @@ static void add_addresses(struct scroll *out, const struct listener *listener)
     scroll_char(out, ']');
 }
 
-static void add_listener(struct scroll *out, const struct overview *view,
-                         const struct listener *listener)
+static void add_listener(struct scroll *out, const struct listener *listener)
 {
-    struct meter_sample sample = overview_listener(view, listener);
-    struct meter_reading reading =
-        meter_read(&record_of_listener(listener)->meter, &sample);
+    const struct listener_record *record = record_of_listener(listener);
+    struct meter_reading reading = meter_read(&record->meter, &record->sample);
 
     next_item(out);
     add_str(out, "name", listener->name);
@@ -113,7 +111,7 @@ static void add_listener(struct scroll *out, const struct overview *view,
     add_u64(out, "connections",
             atomic_load_explicit(&listener->live->connections, memory_order_relaxed));
     if (listener->kind == LISTENER_HTTP) {
-        add_u64(out, "requests", sample.count);
+        add_u64(out, "requests", record->sample.count);
         add_reading(out, &reading);
     }
     scroll_char(out, '}');
@@ -510,8 +508,9 @@ void status_write(const struct overview *view, struct scroll *out)
     add_ladders(out, view);
     key(out, "listeners");
     scroll_char(out, '[');
+    overview_listeners(view);
     for (unsigned i = 0; i < view->snapshot->listener_count; i++)
-        add_listener(out, view, &view->snapshot->listeners[i]);
+        add_listener(out, &view->snapshot->listeners[i]);
     scroll_char(out, ']');
     add_routes(out, view);
     key(out, "pools");

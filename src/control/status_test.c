@@ -72,6 +72,57 @@ static void test_rates(void **state)
     stage_free(s);
 }
 
+enum { DOORS = 66 }; /* more than a word of a match's listeners holds */
+
+static uint64_t timed_at(const struct listener_record *record)
+{
+    return histogram_count(&record->sample.latency);
+}
+
+static void test_a_listener_has_the_times_of_its_routes(void **state)
+{
+    static struct listener_record records[DOORS];
+    struct stage *s = stage_new();
+    struct listener doors[DOORS];
+    struct route routes[3];
+    struct route_record route_records[3] = {0};
+    struct route_shard route_shards[3][STAGE_WORKERS] = {0};
+    const uint64_t last[2] = {0, 2}, ends[2] = {1, 2};
+    struct match matches[3] = {
+        {0},
+        {.listeners = last, .listener_words = 2},
+        {.listeners = ends, .listener_words = 2},
+    };
+
+    for (unsigned i = 0; i < DOORS; i++) {
+        doors[i] = s->listener;
+        doors[i].index = i;
+        doors[i].live = &records[i].live;
+        records[i].live.shards = s->listener_shards;
+    }
+    doors[3].kind = LISTENER_TCP;
+    for (unsigned i = 0; i < 3; i++) {
+        routes[i] = s->route;
+        routes[i].match = &matches[i];
+        routes[i].live = &route_records[i].live;
+        route_records[i].live.shards = route_shards[i];
+        for (unsigned k = 0; k < 1u << i; k++)
+            histogram_add(&route_shards[i][k % STAGE_WORKERS].duration[k], 1000000);
+    }
+    s->snapshot.listeners = doors;
+    s->snapshot.listener_count = DOORS;
+    s->snapshot.routes = routes;
+    s->snapshot.route_count = 3;
+    for (int twice = 0; twice < 2; twice++) { /* sums, not sums of sums */
+        overview_listeners(&s->view);
+        assert_int_equal(timed_at(&records[0]), 1 + 4);
+        assert_int_equal(timed_at(&records[3]), 0);
+        assert_int_equal(timed_at(&records[64]), 1);
+        assert_int_equal(timed_at(&records[65]), 1 + 2 + 4);
+    }
+    stage_free(s);
+}
+
 static void test_checks(void **state)
 {
     struct stage *s = stage_new();
@@ -161,9 +212,13 @@ static void test_refused_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_the_start), cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_checks),       cmocka_unit_test(test_a_pool_that_is_down),
-        cmocka_unit_test(test_members),      cmocka_unit_test(test_refused_addresses),
+        cmocka_unit_test(test_at_the_start),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_a_listener_has_the_times_of_its_routes),
+        cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_a_pool_that_is_down),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_refused_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ def test_what_the_cookie_looks_like(three):
         assert attributes == ["Path=/shop", "Max-Age=2700", "HttpOnly", "SameSite=None", "Secure"]
         raw = base64.urlsafe_b64decode(value.split("=", 1)[1] + "=")
         assert len(raw) == 53
-        for secret in (three[0].address, "127.0.0.1", str(three[0].port), three[0].name * 2):
+        for secret in (three[0].address, "127.0.0.1", str(three[0].port)):
             assert secret.encode() not in raw and secret not in value
         w.reload(config(three[:1], {"by": "cookie", "name": "WHERE", "http_only": False}))
         text, = set_cookies(w.ask(target="/echo"))
