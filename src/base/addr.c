@@ -182,7 +182,8 @@ bool prefix_has(const struct prefix *prefix, const struct addr *addr)
     return memcmp(masked.ip, prefix->addr.ip, ip_size(addr)) == 0;
 }
 
-bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr)
+NEVER_INLINE bool prefixes_search(const struct prefixes *prefixes,
+                                  const struct addr *addr)
 {
     for (unsigned i = 0; i < prefixes->count; i++)
         if (prefix_has(&prefixes->items[i], addr))

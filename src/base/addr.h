@@ -70,7 +70,13 @@ int addr_compare(const struct addr *a, const struct addr *b);
 bool prefix_has(const struct prefix *prefix, const struct addr *addr);
 
 /* Is it in one of them? Not in an empty list. */
-bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr);
+bool prefixes_search(const struct prefixes *prefixes, const struct addr *addr);
+
+/* The same, for lists that mostly are empty. */
+static inline bool prefixes_have(const struct prefixes *prefixes, const struct addr *addr)
+{
+    return prefixes->count > 0 && prefixes_search(prefixes, addr);
+}
 
 /* Does every prefix of `narrow` lie inside one of `wide`? */
 bool prefixes_cover(const struct prefixes *wide, const struct prefixes *narrow);

@@ -266,7 +266,8 @@ struct router *router_new(struct arena *arena, const struct route *routes, unsig
 
 /* --- searching --- */
 
-static bool search_fits(const struct search *search, const struct candidate *candidate)
+static NEVER_INLINE bool rest_fits(const struct search *search,
+                                   const struct candidate *candidate)
 {
     const struct match *match = search->router->routes[candidate->route].match;
 
@@ -275,6 +276,13 @@ static bool search_fits(const struct search *search, const struct candidate *can
     return match_rest_holds(match, search->facts) &&
            (!candidate->regex ||
             path_match_holds(candidate->regex, search->path, search->facts->scratch));
+}
+
+static bool search_fits(const struct search *search, const struct candidate *candidate)
+{
+    if (search->facts && !search->router->routes[candidate->route].match)
+        return true;
+    return rest_fits(search, candidate);
 }
 
 static void search_list(struct search *search, const struct candidates *list)

@@ -112,6 +112,12 @@ void attempt_outcome(struct exchange *x, const struct server_outcome *outcome)
                        outcome);
 }
 
+/* A try of a breaker that came to nothing. */
+static NEVER_INLINE void give_permit_back(struct exchange *x)
+{
+    attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
+}
+
 void attempt_end(struct exchange *x, bool is_clean)
 {
     struct attempt *attempt = &x->attempt;
@@ -119,7 +125,7 @@ void attempt_end(struct exchange *x, bool is_clean)
     if (unlikely(x->hedge != NULL))
         hedge_end(x, HEDGE_LOST);
     if (attempt->permit)
-        attempt_outcome(x, &(struct server_outcome){.says = BREAKER_NOTHING});
+        give_permit_back(x);
     x->flags &= ~(unsigned)EXCHANGE_UPLOADING;
     for (unsigned i = DUE_CONNECT; i <= DUE_DOWNLOAD; i++)
         exchange_done_with(x, i);

@@ -105,7 +105,7 @@ void pressure_close(struct worker *worker)
     timer_remove(&worker->engine.loop.timers, &worker->pressure.timer);
 }
 
-void pressure_look(struct worker *worker)
+NEVER_INLINE void pressure_look(struct worker *worker)
 {
     const struct loop *loop = &worker->engine.loop;
     uint64_t lag = 0;

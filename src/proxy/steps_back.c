@@ -35,34 +35,33 @@ void attempt_add_tried(const struct exchange *x, struct ask *ask)
         ask_add_tried(ask, x->tried[i]);
 }
 
-static struct ask begin_ask(struct exchange *x, bool tried_too)
+static void begin_ask(struct exchange *x, bool tried_too, struct ask *ask)
 {
-    const struct pool_desk *desk = &x->pool->live->desks[x->worker->index];
-    struct ask ask = {.rand = &x->worker->engine.rand,
-                      .now = x->worker->engine.loop.now,
-                      .worker = x->worker->index,
-                      .scratch = desk->scratch};
-
+    memset(ask, 0, offsetof(struct ask, tried)); /* most have tried nobody */
+    ask->rand = &x->worker->engine.rand;
+    ask->now = x->worker->engine.loop.now;
+    ask->worker = x->worker->index;
+    ask->scratch = x->pool->live->desks[x->worker->index].scratch;
     if (x->pool->adaptive.is_enabled && !x->pool->queue.is_on)
-        ask.priority = x->route->priority; /* a queue has an order of its own */
+        ask->priority = x->route->priority; /* a queue has an order of its own */
     if (!tried_too)
-        attempt_add_tried(x, &ask);
+        attempt_add_tried(x, ask);
     if (x->pool->key)
-        ask_by_key(x, &ask);
+        ask_by_key(x, ask);
     if (x->pool->sticky)
-        stick_wish(x, &ask);
-    return ask;
+        stick_wish(x, ask);
 }
 
 struct server_live *attempt_pick(struct exchange *x, struct attempt *attempt,
                                  bool tried_too)
 {
-    struct ask ask = begin_ask(x, tried_too);
+    struct ask ask;
 
+    begin_ask(x, tried_too, &ask);
     return choose_server(x->worker, x->pool, &ask, &attempt->permit, &attempt->retry_of);
 }
 
-static enum flow nobody(struct exchange *x)
+static NEVER_INLINE enum flow nobody(struct exchange *x)
 {
     struct pool_shard *shard = &x->pool->live->shards[x->worker->index];
     uint32_t seconds;
@@ -92,7 +91,7 @@ void exchange_tell_route(struct exchange *x, const struct server_outcome *outcom
 }
 
 /* FLOW_NEXT: it lets this exchange in. */
-static enum flow ask_route(struct exchange *x)
+static NEVER_INLINE enum flow ask_route(struct exchange *x)
 {
     const struct route *route = x->route;
 
@@ -118,42 +117,16 @@ static struct server_live *pick_any(struct exchange *x)
 /* Out of its turn, where that keeps nobody waiting: see stick_is_apart. */
 static struct server_live *pick_apart(struct exchange *x, bool tried_too)
 {
-    struct ask ask = {0};
+    struct ask ask;
 
     if (!x->pool->sticky || x->wait.state != WAIT_NOT)
         return NULL;
-    ask = begin_ask(x, tried_too);
+    begin_ask(x, tried_too, &ask);
     if (!stick_is_apart(&ask))
         return NULL;
     ask.is_wish_all = true;
     return choose_server(x->worker, x->pool, &ask, &x->attempt.permit,
                          &x->attempt.retry_of);
-}
-
-/* Where the pool has a queue. A retry rather waits for another server than try the one
- * that has failed. Without a server: *flow says what now. */
-static struct server_live *pick_in_turn(struct exchange *x, enum flow *flow)
-{
-    bool tried_too = !exchange_has_other_server(x);
-    bool may_pick = exchange_may_pick(x);
-    struct server_live *server =
-        may_pick ? attempt_pick(x, &x->attempt, tried_too) : pick_apart(x, tried_too);
-
-    if (!server && waiting_must_settle(&x->wait))
-        server = attempt_pick(x, &x->attempt, true);
-    if (server) {
-        exchange_has_place(x);
-        return server;
-    }
-    if (may_pick && x->stick &&
-        x->stick->is_wish_all) { /* others must not wait behind it */
-        waiting_leave(&x->wait);
-        exchange_done_with(x, DUE_QUEUE);
-        *flow = nobody(x);
-    } else if ((*flow = exchange_queue(x, tried_too)) == FLOW_NEXT) {
-        *flow = nobody(x);
-    }
-    return NULL;
 }
 
 static bool has_tried(const struct exchange *x, const struct server_live *server)
@@ -164,9 +137,47 @@ static bool has_tried(const struct exchange *x, const struct server_live *server
     return false;
 }
 
+static enum flow begin_attempt(struct exchange *x, struct server_live *server)
+{
+    x->attempt.is_at_home |= has_tried(x, server);
+    x->tried[x->tries % TRIED_MOST] = server;
+    x->tries++;
+    x->attempt.server = server;
+    x->attempt.began = exchange_now(x);
+    if (learn_is_wanted(x->pool))
+        x->attempt.in_flight =
+            atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+    return FLOW_NEXT;
+}
+
+/* Where the pool has a queue. A retry rather waits for another server than try the one
+ * that has failed. */
+static NEVER_INLINE enum flow pick_in_turn(struct exchange *x)
+{
+    bool tried_too = !exchange_has_other_server(x);
+    bool may_pick = exchange_may_pick(x);
+    struct server_live *server =
+        may_pick ? attempt_pick(x, &x->attempt, tried_too) : pick_apart(x, tried_too);
+    enum flow flow;
+
+    if (!server && waiting_must_settle(&x->wait))
+        server = attempt_pick(x, &x->attempt, true);
+    if (server) {
+        exchange_has_place(x);
+        return begin_attempt(x, server);
+    }
+    if (may_pick && x->stick &&
+        x->stick->is_wish_all) { /* others must not wait behind it */
+        waiting_leave(&x->wait);
+        exchange_done_with(x, DUE_QUEUE);
+        return nobody(x);
+    }
+    flow = exchange_queue(x, tried_too);
+    return flow == FLOW_NEXT ? nobody(x) : flow;
+}
+
 enum flow step_pick(struct exchange *x)
 {
-    enum flow without = FLOW_NEXT;
     struct pool_live *pool;
     struct server_live *server;
 
@@ -183,18 +194,10 @@ enum flow step_pick(struct exchange *x)
         atomic_fetch_add_explicit(&pool->in_flight, 1, memory_order_relaxed);
         counter_add(&pool->shards[x->worker->index].requests, 1);
     }
-    server = x->pool->queue.is_on ? pick_in_turn(x, &without) : pick_any(x);
-    if (!server)
-        return x->pool->queue.is_on ? without : nobody(x);
-    x->attempt.is_at_home |= has_tried(x, server);
-    x->tried[x->tries % TRIED_MOST] = server;
-    x->tries++;
-    x->attempt.server = server;
-    x->attempt.began = exchange_now(x);
-    if (learn_is_wanted(x->pool))
-        x->attempt.in_flight =
-            atomic_load_explicit(&server->in_flight, memory_order_relaxed);
-    return FLOW_NEXT;
+    if (x->pool->queue.is_on)
+        return pick_in_turn(x);
+    server = pick_any(x);
+    return server ? begin_attempt(x, server) : nobody(x);
 }
 
 /* ---- connect ---- */

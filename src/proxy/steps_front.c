@@ -164,16 +164,19 @@ static struct server_outcome outcome_of(const struct exchange *x)
                                    cause_text(x->cause)};
 }
 
+static NEVER_INLINE void tell_route(struct exchange *x)
+{
+    struct server_outcome outcome = outcome_of(x);
+
+    exchange_tell_route(x, &outcome);
+}
+
 enum flow step_response(struct exchange *x)
 {
-    struct server_outcome outcome;
-
     if (!x->route)
         return FLOW_NEXT;
-    if (x->route_permit) {
-        outcome = outcome_of(x);
-        exchange_tell_route(x, &outcome);
-    }
+    if (x->route_permit)
+        tell_route(x);
     x->response.field_room += EXTRA_FIELDS * !(x->flags & EXCHANGE_OWN_REPLY);
     if (x->stick && !(x->flags & EXCHANGE_OWN_REPLY))
         stick_answer(x);

@@ -144,7 +144,7 @@ void worker_close(struct worker *worker)
     engine_close(&worker->engine);
 }
 
-static void read_wall(struct worker *worker)
+static NEVER_INLINE void read_wall(struct worker *worker)
 {
     worker->wall_read = worker->engine.loop.now;
     worker->wall_offset = sys_wall() - worker->wall_read;
