@@ -99,6 +99,12 @@ struct listener {
     struct listener_live *live;
 };
 
+/* Bounds of what one route may do to heads of one direction: see header_edits. */
+enum {
+    HEADER_EDITS_MOST = 256,
+    HEADER_EDITS_BYTES = 32 * 1024, /* names and fixed values; and facts, once more */
+};
+
 /* Fields to set, add and remove in a head. Values may hold facts in braces. */
 struct header_edit {
     enum header_verb { HEADER_SET, HEADER_ADD, HEADER_REMOVE } verb;
@@ -431,7 +437,8 @@ struct snapshot {
     struct admin_settings admin;
     struct page_book pages;
     struct maintenance maintenance;
-    struct snapshot_pin *pins; /* [worker] */
+    unsigned most_request_edits; /* of any route */
+    struct snapshot_pin *pins;   /* [worker] */
 };
 
 #endif

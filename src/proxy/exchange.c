@@ -201,6 +201,12 @@ static void turn_again(struct deferred *deferred)
     exchange_wake(container_of(deferred, struct exchange, again));
 }
 
+/* What may be added to a request, whichever route takes it. */
+static unsigned extra_fields(const struct exchange *x)
+{
+    return EXTRA_FIELDS + x->snapshot->most_request_edits;
+}
+
 struct exchange *exchange_new(struct session *session)
 {
     struct worker *worker = session->guest.worker;
@@ -220,7 +226,7 @@ struct exchange *exchange_new(struct session *session)
     sizes = &x->listener->sizes;
     x->request.field_room = sizes->headers;
     x->request.fields =
-        arena_alloc(&x->arena, (sizes->headers + EXTRA_FIELDS) * sizeof(struct field));
+        arena_alloc(&x->arena, (sizes->headers + extra_fields(x)) * sizeof(struct field));
     x->response.fields = NULL;
     x->response.status = x->response.flags = 0;
     body_init_none(&x->upload);
@@ -229,6 +235,16 @@ struct exchange *exchange_new(struct session *session)
     for (unsigned i = 0; i < DUE_COUNT; i++)
         x->due[i] = TIMER_NEVER;
     return x;
+}
+
+void exchange_make_room(struct exchange *x, struct head *response)
+{
+    unsigned extra = EXTRA_FIELDS + x->route->response_headers.count;
+
+    response->field_room = x->route->sizes.headers;
+    if (!response->fields)
+        response->fields =
+            arena_alloc(&x->arena, (response->field_room + extra) * sizeof(struct field));
 }
 
 void exchange_forget_server(struct exchange *x)
@@ -256,7 +272,7 @@ void exchange_begin(struct exchange *x)
 {
     struct conn *front = &x->session->front.conn;
 
-    x->request.field_room += EXTRA_FIELDS;
+    x->request.field_room += extra_fields(x);
     if (x->request.flags & HEAD_KEEP_ALIVE && !x->worker->is_draining)
         x->flags |= EXCHANGE_KEEP_FRONT;
     if (!front->watch.is_added)

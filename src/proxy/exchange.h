@@ -74,10 +74,10 @@ struct attempt {
 enum {
     EXCHANGE_MAGIC = 0x45584348,
     EXCHANGE_MEMORY = 11 * 1024, /* enough for two usual heads without the heap */
-    EXTRA_FIELDS = 12,           /* what we add to a request: forwarded, id, ... */
-    LOOK_AFTER_MS = 50,          /* then a client is worth an epoll_ctl */
-    HALF_CLOSED_MS = 5000,       /* how long we believe that a silent client waits */
-    INTERIM_MOST = 16, /* 1xx heads that a server may send before the final one */
+    EXTRA_FIELDS = 12,     /* what we add to a head by ourselves: forwarded, id, ... */
+    LOOK_AFTER_MS = 50,    /* then a client is worth an epoll_ctl */
+    HALF_CLOSED_MS = 5000, /* how long we believe that a silent client waits */
+    INTERIM_MOST = 16,     /* 1xx heads that a server may send before the final one */
 };
 
 /* What the log wants to know of the last attempt that failed. */
@@ -147,6 +147,9 @@ struct exchange {
 /* For a session whose first bytes of a request have come. Its listener's limits are
  * those of the snapshot that is pinned here. */
 struct exchange *exchange_new(struct session *session);
+
+/* Room for the fields of an answer, and for those that we add. */
+void exchange_make_room(struct exchange *x, struct head *response);
 
 /* The request's head is there (in x->request): go. */
 void exchange_begin(struct exchange *x);

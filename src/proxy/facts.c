@@ -6,7 +6,7 @@
 
 #include "proto/names.h"
 
-enum { VALUE_ROOM = 4096 };
+enum { VALUE_ROOM = 8192 }; /* of a value with facts */
 
 /* 10.0.0.1 of 10.0.0.1:80, ::1 of [::1]:80; nothing of a path. */
 static str ip_of(const struct server_live *server)
@@ -233,31 +233,45 @@ void exchange_add_forwarded(struct exchange *x)
         add_request_id(x, forwarded);
 }
 
-void exchange_edit_head(struct exchange *x, struct head *head,
-                        const struct header_edits *edits)
+/* A value with facts, which takes of the room that is left. STR_NONE: it does not fit. */
+static NEVER_INLINE str render(struct exchange *x, const struct template *value,
+                               const struct template_facts *facts, size_t *room)
 {
-    struct template_facts facts;
+    char memory[VALUE_ROOM];
+    struct text text = text_in(memory, *room < sizeof memory ? *room : sizeof memory);
 
-    if (!edits->count)
-        return;
-    facts = exchange_facts(x);
+    template_render(value, facts, &text);
+    if (text.overflow)
+        return STR_NONE;
+    *room -= text.n;
+    return arena_copy(&x->arena, text_str(&text));
+}
+
+static NEVER_INLINE bool edit_head(struct exchange *x, struct head *head,
+                                   const struct header_edits *edits)
+{
+    struct template_facts facts = exchange_facts(x);
+    size_t room = HEADER_EDITS_BYTES;
+    bool fit = true;
+
     for (unsigned i = 0; i < edits->count; i++) {
         const struct header_edit *edit = &edits->items[i];
-        struct text value;
-        str fixed;
-        bool fits;
+        str value;
 
         if (edit->verb != HEADER_ADD)
             head_drop_name(head, edit->name);
         if (edit->verb == HEADER_REMOVE)
             continue;
-        fixed = template_fixed(edit->compiled);
-        if (!fixed.p) {
-            value = text_in(arena_alloc(&x->arena, VALUE_ROOM), VALUE_ROOM);
-            template_render(edit->compiled, &facts, &value);
-            fixed = text_str(&value);
-        }
-        fits = head_add(head, NAME_OTHER, edit->name, fixed);
-        (void)fits; /* a head full of the peer's fields takes no more of ours */
+        value = template_fixed(edit->compiled);
+        if (!value.p)
+            value = render(x, edit->compiled, &facts, &room);
+        fit &= value.p && head_add(head, NAME_OTHER, edit->name, value);
     }
+    return fit;
+}
+
+bool exchange_edit_head(struct exchange *x, struct head *head,
+                        const struct header_edits *edits)
+{
+    return !edits->count || edit_head(x, head, edits);
 }

@@ -24,8 +24,10 @@ void exchange_learn_client(struct exchange *x);
  * X-Forwarded-For, -Proto, -Host, Forwarded, the request id. */
 void exchange_add_forwarded(struct exchange *x);
 
-/* Carries out header edits on a head. `response`: for the facts. */
-void exchange_edit_head(struct exchange *x, struct head *head,
+/* Carries out header edits on a head. False: not all found room in it, and those that did
+ * not are left out. There is room for whatever is fixed; a value with facts may have 8 KiB,
+ * and all of a head together HEADER_EDITS_BYTES. */
+bool exchange_edit_head(struct exchange *x, struct head *head,
                         const struct header_edits *edits);
 
 #endif

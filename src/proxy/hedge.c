@@ -228,14 +228,6 @@ static enum flow wins(struct exchange *x)
     return FLOW_NEXT;
 }
 
-static void make_room(struct exchange *x, struct head *response)
-{
-    response->field_room = x->route->sizes.headers;
-    if (!response->fields)
-        response->fields = arena_alloc(&x->arena, (response->field_room + EXTRA_FIELDS) *
-                                                      sizeof(struct field));
-}
-
 enum flow hedge_run(struct exchange *x)
 {
     struct h1_limits limits = {x->route->sizes.header_size, 0};
@@ -250,7 +242,7 @@ enum flow hedge_run(struct exchange *x)
         enum h1_verdict verdict;
         enum err e;
 
-        make_room(x, &hedge->response);
+        exchange_make_room(x, &hedge->response);
         e = h1_end_read_response(back, &limits, x->request.method, &hedge->response,
                                  &verdict);
         if (e == ERR_AGAIN)

@@ -11,10 +11,11 @@ enum { RETRY_AFTER = 5 /* seconds, where nothing better is known */ };
 
 static void begin(struct exchange *x, unsigned status)
 {
-    struct field *fields = arena_alloc(&x->arena, sizeof *fields * REPLY_FIELDS);
+    unsigned room = REPLY_FIELDS + (x->route ? x->route->response_headers.count : 0);
+    struct field *fields = arena_alloc(&x->arena, sizeof *fields * room);
 
     x->response = (struct head){.fields = fields,
-                                .field_room = REPLY_FIELDS,
+                                .field_room = room,
                                 .status = status,
                                 .reason = status_reason(status),
                                 .framing = FRAMING_LENGTH};

@@ -363,14 +363,6 @@ static enum flow take_head(struct exchange *x)
     return flow;
 }
 
-static void make_room_for_response(struct exchange *x)
-{
-    x->response.field_room = x->route->sizes.headers;
-    if (!x->response.fields)
-        x->response.fields = arena_alloc(
-            &x->arena, (x->response.field_room + EXTRA_FIELDS) * sizeof(struct field));
-}
-
 static NEVER_INLINE enum flow read_heads(struct exchange *x)
 {
     struct h1_limits limits = {x->route->sizes.header_size, 0};
@@ -380,7 +372,7 @@ static NEVER_INLINE enum flow read_heads(struct exchange *x)
         enum h1_verdict verdict;
         enum err e;
 
-        make_room_for_response(x);
+        exchange_make_room(x, &x->response);
         e = h1_end_read_response(&x->attempt.link->back, &limits, x->request.method,
                                  &x->response, &verdict);
         if (e == ERR_AGAIN)

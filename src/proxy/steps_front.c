@@ -146,7 +146,10 @@ enum flow step_request(struct exchange *x)
         return flow;
     make_target(x);
     exchange_add_forwarded(x);
-    exchange_edit_head(x, &x->request, &route->request_headers);
+    if (!exchange_edit_head(x, &x->request, &route->request_headers))
+        return reply_error(
+            x, 431, CAUSE_TOO_LARGE,
+            "the request leaves no room for the headers that are set in it");
     return FLOW_NEXT;
 }
 
@@ -171,19 +174,35 @@ static NEVER_INLINE void tell_route(struct exchange *x)
     exchange_tell_route(x, &outcome);
 }
 
+/* An answer without what the configuration sets in it (a policy, a cookie's end) must not
+ * reach a client. A page of ours goes without: only who asked so gets it. */
+static NEVER_INLINE enum flow finds_no_room(struct exchange *x)
+{
+    if (x->flags & EXCHANGE_OWN_REPLY) {
+        x->cause = CAUSE_INTERNAL;
+        return FLOW_NEXT;
+    }
+    attempt_end(x, false);
+    return reply_error(x, 502, CAUSE_SERVER_INVALID,
+                       "the answer leaves no room for the headers that are set in it");
+}
+
 enum flow step_response(struct exchange *x)
 {
+    const struct header_edits *edits;
+
     if (!x->route)
         return FLOW_NEXT;
     if (x->route_permit)
         tell_route(x);
-    x->response.field_room += EXTRA_FIELDS * !(x->flags & EXCHANGE_OWN_REPLY);
+    edits = &x->route->response_headers;
+    x->response.field_room +=
+        (EXTRA_FIELDS + edits->count) * !(x->flags & EXCHANGE_OWN_REPLY);
     if (x->stick && !(x->flags & EXCHANGE_OWN_REPLY))
         stick_answer(x);
     if (x->route->ladder)
         shed_tell_client(x);
-    exchange_edit_head(x, &x->response, &x->route->response_headers);
-    return FLOW_NEXT;
+    return exchange_edit_head(x, &x->response, edits) ? FLOW_NEXT : finds_no_room(x);
 }
 
 /* ---- deliver ---- */

@@ -205,6 +205,56 @@ def test_headers(doing, origins):
     assert answer["X-Origin"] is None
 
 
+def test_edits_find_room_in_full_heads(origins):
+    """Whoever fills a head up to its limit does not keep ours out of it."""
+    edits = {f"X-Ours-{i}": f"{i:0200}" for i in range(60)}
+    headers = {"request": {"set": edits}, "response": {"set": edits}}
+    routes = [{"name": "ours", "match": {"host": "respond"}, "headers": {"response": {"set": edits}},
+               "respond": {"status": 200, "body": "ok"}},
+              {"name": "moved", "match": {"host": "moved"}, "headers": {"response": {"set": edits}},
+               "redirect": {"to": "/there"}},
+              {"name": "all", "headers": headers, "to": "a"}]
+    filled = [(f"X-Theirs-{i}", "x") for i in range(100)]
+    full = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + \
+        b"".join(b"X-Theirs-%d: x\r\n" % i for i in range(99)) + b"\r\n"
+    origins["a"].on("/full", lambda conn, seen: conn.send(full))
+    origins["a"].forget()
+    with Weir(routes_config(origins, routes)) as w, w.client() as c:
+        answer = c.ask(target="/full", fields=filled[:100 - 1])     # and Host
+        seen = origins["a"].last()
+        for head in (answer, seen):
+            assert [head[name] for name in edits] == list(edits.values())
+            assert head["X-Theirs-98"] == "x"
+        assert seen["X-Request-Id"] and seen["X-Forwarded-For"]
+        for host, status in (("respond", 200), ("moved", 308)):
+            answer = c.ask(host=host)
+            assert answer.status == status and answer["Weir-Cause"] is None
+            assert [answer[name] for name in edits] == list(edits.values())
+
+
+def test_edits_that_find_no_room_are_not_left_out(origins):
+    """A fact may be as long as the client likes; what is set must not be lost for that."""
+    long = "v" * 9000
+    request = {"request": {"set": {"X-Twice": "{req.header.x-long}", "X-Checked": "yes"}}}
+    response = {"response": {"set": {"X-Back": "{req.header.x-long}"}}}
+    routes = [{"name": "in", "match": {"path": "/in"}, "headers": request, "to": "a"},
+              {"name": "out", "match": {"path": "/out"}, "headers": response, "to": "a"},
+              {"name": "own", "headers": response, "respond": {"body": "ok"}}]
+    for path in ("/in", "/out"):
+        origins["a"].on(path, lambda conn, seen: conn.answer(200, b"served"))
+    with Weir(routes_config(origins, routes)) as w:
+        for length, statuses in ((8000, (200, 200, 200)), (9000, (431, 502, 200))):
+            origins["a"].forget()
+            fields = [("X-Long", long[:length])]
+            answers = [w.ask(target=target, fields=fields) for target in ("/in", "/out", "/own")]
+            assert tuple(answer.status for answer in answers) == statuses
+            assert len(origins["a"].seen()) == (2 if length == 8000 else 1)
+        assert answers[0]["Weir-Cause"] == "too_large"
+        assert answers[1]["Weir-Cause"] == "server_invalid" and b"served" not in answers[1].body
+        assert stage.until(lambda: w.log(status=200, cause="internal"))
+        assert w.ask(target="/out").body == b"served"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_response_can_name_its_server(host):
     edits = {"response": {"set": {"X-Served": "{server} {server.ip} {pool}"}}}

@@ -348,6 +348,9 @@ static void build_routes(struct reader *reader, struct snapshot *snapshot,
     snapshot->route_count = count;
     for (unsigned i = 0; i < draft->route_count; i++)
         build_route(reader, &draft->routes[i], &snapshot->routes[i], pools);
+    for (unsigned i = 0; i < draft->route_count; i++)
+        if (snapshot->routes[i].request_headers.count > snapshot->most_request_edits)
+            snapshot->most_request_edits = snapshot->routes[i].request_headers.count;
     count = draft->route_count;
     for (unsigned i = 0; i < draft->listener_count; i++) {
         if (!has_last_route(&draft->listeners[i]))

@@ -40,6 +40,33 @@ static void add_edit(struct reader *reader, struct header_edits *edits,
     items[edits->count++] = edit;
 }
 
+/* Bytes that it takes in every head: of a value with facts, only the name. */
+static size_t edit_bytes(const struct header_edit *edit)
+{
+    str fixed = edit->compiled ? template_fixed(edit->compiled) : STR_NONE;
+
+    return edit->name.n + fixed.n + strlen(": \r\n");
+}
+
+/* All that stand in one head are bounded, so that room can be kept for them in it. */
+static bool has_room(struct reader *reader, const struct header_edits *edits,
+                     const struct header_edit *edit, const struct node *name)
+{
+    size_t bytes = edit_bytes(edit);
+    struct complaint *complaint;
+
+    for (unsigned i = 0; i < edits->count; i++)
+        bytes += edit_bytes(&edits->items[i]);
+    if (edits->count < HEADER_EDITS_MOST && bytes <= HEADER_EDITS_BYTES)
+        return true;
+    complaint = complain_value(reader, "C029", name, "is a header too many");
+    complaint_help(complaint,
+                   "a route may set, add and remove %d headers in each direction, with "
+                   "names and values of %d KiB in all",
+                   HEADER_EDITS_MOST, HEADER_EDITS_BYTES / 1024);
+    return false;
+}
+
 static bool check_value(struct reader *reader, const struct node *value)
 {
     if (!text_has_control(value->text))
@@ -68,8 +95,11 @@ static void read_edits(struct reader *reader, const struct pair *pair,
         edit.name = str_keep(reader, one->key->text);
         edit.value = str_keep(reader, value->text);
         edit.compiled = template_read(reader, value, use);
-        if (edit.compiled)
-            add_edit(reader, edits, edit);
+        if (!edit.compiled)
+            continue;
+        if (!has_room(reader, edits, &edit, one->key))
+            return;
+        add_edit(reader, edits, edit);
     }
 }
 
@@ -104,10 +134,14 @@ static void read_remove(struct reader *reader, const struct conf_row *row,
     const struct node *word;
 
     while ((word = words_next(reader, pair, &at))) {
-        if (check_name(reader, word))
-            add_edit(reader, object,
-                     (struct header_edit){.verb = HEADER_REMOVE,
-                                          .name = str_keep(reader, word->text)});
+        struct header_edit edit = {.verb = HEADER_REMOVE};
+
+        if (!check_name(reader, word))
+            continue;
+        edit.name = str_keep(reader, word->text);
+        if (!has_room(reader, object, &edit, word))
+            return;
+        add_edit(reader, object, edit);
     }
 }
 
