@@ -22,7 +22,7 @@ static void tell(struct exchange *x, struct head *head)
     if (x->level == DEGRADE_FULL)
         return;
     fits = head_add(head, NAME_OTHER, LEVEL_FIELD, str_of(degrade_level_text(x->level)));
-    (void)fits; /* a head full of the peer's fields takes no more of ours */
+    (void)fits; /* EXTRA_FIELDS, or a page of ours, leaves room for it */
 }
 
 void shed_tell_client(struct exchange *x)

@@ -37,15 +37,17 @@ static enum err normalise(struct exchange *x)
     return uri_normalise(head->path, &x->arena, &x->facts.path);
 }
 
-/* Bounds that the route sets for itself. */
+/* Bounds that the route sets for itself. In its normal form a path may be three times as
+ * long as it came, and that is what a server is sent. */
 static enum flow check_sizes(struct exchange *x)
 {
     const struct sizes *sizes = &x->route->sizes;
     const struct head *head = &x->request;
+    size_t target = head->target.n - head->path.n + x->facts.path.n;
 
     if (head->bytes > sizes->header_size || head->field_count > sizes->headers)
         return reply_error(x, 431, CAUSE_TOO_LARGE, "the request's head is too large");
-    if (head->target.n > sizes->uri)
+    if (target > sizes->uri || head->bytes - head->target.n + target > sizes->header_size)
         return reply_error(x, 414, CAUSE_TOO_LARGE, "the request's target is too long");
     if (head->framing == FRAMING_LENGTH && head->content_length > sizes->body)
         return reply_error(x, 413, CAUSE_TOO_LARGE, "the request's body is too large");

@@ -118,7 +118,7 @@ static void give_cookie(struct exchange *x, const struct sticky_token *token)
     if (sticky->secure)
         text_add(&text, STR("; Secure"));
     fits = head_add(&x->response, NAME_SET_COOKIE, STR("Set-Cookie"), text_str(&text));
-    (void)fits; /* a head full of the server's fields takes no more of ours */
+    (void)fits; /* EXTRA_FIELDS leaves room for it */
 }
 
 static void renew_cookie(struct exchange *x)

@@ -362,3 +362,18 @@ def test_memory_limit_of_a_group(origin):
 def test_memory_limit_of_addresses(origin):
     big_answers(origin)
     outlives(http_config(origin), ["prlimit", "--as=150000000"])
+
+
+@pytest.mark.parametrize("sizes,length,status", [
+    ({}, 2600, 200), ({}, 2800, 414), ({}, 8000, 414),
+    ({"uri": "64KiB", "header_size": "64KiB"}, 21000, 200),
+    ({"uri": "64KiB", "header_size": "64KiB"}, 63000, 414),
+    ({"uri": "1MiB", "header_size": "64KiB"}, 63000, 414)])
+def test_a_path_that_grows_in_its_normal_form(origin, sizes, length, status):
+    """Three bytes for one: what counts is what the server would be sent."""
+    with Weir(http_config(origin, defaults={"sizes": sizes})) as w, w.client() as c:
+        before = w.child
+        answer = c.ask(target="/" + '"' * length)
+        assert answer.status == status
+        assert answer["Weir-Cause"] == (None if status == 200 else "too_large")
+        assert w.ask().status == 200 and w.child == before

@@ -214,7 +214,8 @@ void adaptive_settle(struct reader *reader, const struct pair *given,
 /* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
 bool name_check(struct reader *reader, const struct node *name);
 
-/* A token of RFC 9110 5.6.2: the name of a header, a cookie or a method. */
+/* A token of RFC 9110 5.6.2, at most 256 letters: the name of a header, a cookie or a
+ * method. */
 bool text_is_token(str text);
 
 /* Holds a byte that no field value may hold: a control byte, but not a tab. */

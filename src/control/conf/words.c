@@ -2,12 +2,14 @@
 #include "control/conf/address.h"
 #include "control/conf/draft.h"
 #include "proto/chars.h"
+#include "proto/names.h"
 
-enum { NAME_MOST = 128 };
+enum { NAME_MOST = 128, TOKEN_MOST = 256 };
 
 bool text_is_token(str text)
 {
-    return text.n && scan_class(text.p, text.p + text.n, CHAR_TOKEN) == text.p + text.n;
+    return text.n && text.n <= TOKEN_MOST &&
+           scan_class(text.p, text.p + text.n, CHAR_TOKEN) == text.p + text.n;
 }
 
 bool text_has_control(str text)
@@ -49,19 +51,31 @@ const struct conf_form text_form = {
     .read = read_text,
 };
 
+/* X-Request-Id has no other meaning to weir. */
+static bool is_free(str header)
+{
+    enum field_name known = name_find(header);
+
+    return known == NAME_OTHER || known == NAME_X_REQUEST_ID;
+}
+
 static void read_header_name(struct reader *reader, const struct conf_row *row,
                              const struct pair *pair, void *object)
 {
     const struct node *node = word_wanted(reader, pair);
-    str text;
 
     if (!node)
         return;
-    text = word_is_off(node->text) ? STR("") : node->text;
-    if (text.n && !text_is_token(text))
+    if (word_is_off(node->text))
+        *CONF_FIELD(object, row, str) = STR("");
+    else if (!text_is_token(node->text))
         complain_value(reader, "C029", node, "is not the name of a header");
+    else if (!is_free(node->text))
+        complaint_help(
+            complain_value(reader, "C029", node, "is a header that has another meaning"),
+            "use one that is there for this alone");
     else
-        *CONF_FIELD(object, row, str) = str_keep(reader, text);
+        *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
 }
 
 const struct conf_form header_name_form = {

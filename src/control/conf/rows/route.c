@@ -3,6 +3,8 @@
 #include "control/conf/template_read.h"
 #include "proto/uri.h"
 
+enum { REDIRECT_MOST = 4096, CONTENT_TYPE_MOST = 256 };
+
 static void read_name(struct reader *reader, const struct conf_row *row,
                       const struct pair *pair, void *object)
 {
@@ -103,6 +105,10 @@ static void read_redirect_to(struct reader *reader, const struct conf_row *row,
     if (!node)
         return;
     text = node->text;
+    if (text.n > REDIRECT_MOST) {
+        complain_value(reader, "C029", node, "is too long for the target of a redirect");
+        return;
+    }
     if (str_starts(text, STR("/")) || str_starts(text, STR("http://")) ||
         str_starts(text, STR("https://")) || str_starts(text, STR("{"))) {
         route->spec.redirect.to = str_keep(reader, text);
@@ -195,6 +201,31 @@ static const struct conf_form respond_status_form = {
     .read = read_respond_status,
 };
 
+static void read_content_type(struct reader *reader, const struct conf_row *row,
+                              const struct pair *pair, void *object)
+{
+    const struct node *node = word_wanted(reader, pair);
+    str text;
+
+    if (!node)
+        return;
+    text = node->text;
+    if (str_find_char(text, '/') > 0 && text.n <= CONTENT_TYPE_MOST &&
+        !text_has_control(text))
+        *CONF_FIELD(object, row, str) = str_keep(reader, text);
+    else
+        complaint_help(
+            complain_value(reader, "C029", node, "is not a type of content"),
+            "write it like 'text/html; charset=utf-8', with at most %d letters",
+            CONTENT_TYPE_MOST);
+}
+
+static const struct conf_form content_type_form = {
+    .words = "a media type",
+    .schema = "{\"$ref\": \"#/definitions/word\"}",
+    .read = read_content_type,
+};
+
 static const struct conf_row respond_rows[] = {
     {.name = "status",
      .type = CONF_OWN,
@@ -210,7 +241,7 @@ static const struct conf_row respond_rows[] = {
     {.name = "content_type",
      .type = CONF_OWN,
      CONF_AT(struct draft_route, spec.respond.content_type),
-     .form = &text_form,
+     .form = &content_type_form,
      .fallback = "text/plain; charset=utf-8",
      .doc = "What kind of text that is."},
     {.name = NULL},

@@ -7,7 +7,7 @@
 #include "lb/key.h"
 #include "lb/sticky.h"
 
-enum { KEYS_MOST = 16, KEY_LEAST = 32, ENTRIES = 1000000 };
+enum { KEYS_MOST = 16, KEY_LEAST = 32, ENTRIES = 1000000, COOKIE_PATH_MOST = 1024 };
 
 const struct conf_choice sticky_by_choices[] = {{"cookie", STICKY_COOKIE},
                                                 {"ip", STICKY_IP},
@@ -73,7 +73,7 @@ static void read_path(struct reader *reader, const struct conf_row *row,
 
     if (!node)
         return;
-    is_right = node->text.n && node->text.p[0] == '/';
+    is_right = node->text.n && node->text.n <= COOKIE_PATH_MOST && node->text.p[0] == '/';
     for (size_t i = 0; is_right && i < node->text.n; i++)
         is_right =
             node->text.p[i] > ' ' && node->text.p[i] < 0x7f && node->text.p[i] != ';';
@@ -82,7 +82,8 @@ static void read_path(struct reader *reader, const struct conf_row *row,
     else
         complaint_help(
             complain_value(reader, "C029", node, "is not the path of a cookie"),
-            "it begins with '/' and holds no blank and no ';'");
+            "it begins with '/' and holds no blank and no ';', in at most %d letters",
+            COOKIE_PATH_MOST);
 }
 
 static const struct conf_form path_form = {
