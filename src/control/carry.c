@@ -75,29 +75,50 @@ void registry_init(struct registry *registry, unsigned worker_count,
 
 /* ---- servers ---- */
 
-enum { KEY_ROOM = ADDR_TEXT_MOST + 512 };
+enum { KEY_ROOM = ADDR_TEXT_MOST + 512, HTTP_PORT = 80 };
 
-/* Name and address in one text. Names are shorter than this has room for. */
-static str server_key(str name, const struct addr *addr, char *memory)
+/* Name, host and address in one text. Names are shorter than this has room for. */
+static str server_key(const struct server_entry *entry, const struct addr *addr,
+                      char *memory)
 {
     char printed[ADDR_TEXT_MOST];
     struct text text = text_in(memory, KEY_ROOM);
 
     text_add(&text, addr_print(addr, printed, sizeof printed));
     text_char(&text, ' ');
-    text_add(&text, str_upto(name, KEY_ROOM - text.n));
+    text_add(&text, entry->host);
+    text_char(&text, ' ');
+    text_add(&text, str_upto(entry->name, KEY_ROOM - text.n));
     return text_str(&text);
 }
 
+/* What its Host is (RFC 9110 7.2); behind the path of a socket there is none. */
+static str authority_of(const struct server_entry *entry)
+{
+    char memory[ADDR_TEXT_MOST + 256];
+    struct text text = text_in(memory, sizeof memory);
+    bool is_ip6 = entry->addr.family == ADDR_IP6;
+
+    if (entry->addr.family == ADDR_UNIX)
+        return copy_str(STR("localhost"));
+    text_format(&text, "%s" STR_FMT "%s", is_ip6 ? "[" : "", STR_ARG(entry->host),
+                is_ip6 ? "]" : "");
+    if (entry->port != HTTP_PORT)
+        text_format(&text, ":%u", entry->port);
+    return copy_str(text_str(&text));
+}
+
 static struct server_record *server_new(struct registry *registry,
-                                        struct pool_record *pool, str name,
+                                        struct pool_record *pool,
+                                        const struct server_entry *entry,
                                         const struct addr *addr)
 {
     char memory[KEY_ROOM], printed[ADDR_TEXT_MOST];
     struct server_record *record = new_zeroed(sizeof *record);
     unsigned workers = registry->worker_count;
 
-    record->live.name = copy_str(name);
+    record->live.name = copy_str(entry->name);
+    record->live.authority = authority_of(entry);
     record->live.pool_name = pool->live.name;
     record->live.pool = &pool->live;
     record->live.addr = *addr;
@@ -121,7 +142,7 @@ static struct server_record *server_new(struct registry *registry,
     list_init(&record->warm_node);
     record->is_cold = registry->has_begun;
     list_add(&pool->servers, &record->node);
-    record->key = copy_str(server_key(name, addr, memory));
+    record->key = copy_str(server_key(entry, addr, memory));
     map_put(&pool->by_key, record->key, record);
     return record;
 }
@@ -134,6 +155,7 @@ static void server_free(struct server_record *record)
     free_str(record->key);
     free_str(record->live.name);
     free_str(record->live.addr_text);
+    free_str(record->live.authority);
     free_str(record->live.log_words);
     free(record->live.shards);
     for (unsigned i = 0; i < record->pool->live.worker_count; i++)
@@ -288,11 +310,11 @@ static void list_server(struct listing *listing, const struct server_entry *entr
     const struct order *order;
     bool is_draining;
     struct server_record *record =
-        map_get(&pool->by_key, server_key(entry->name, addr, memory));
+        map_get(&pool->by_key, server_key(entry, addr, memory));
     struct load_wish wish;
 
     if (!record) {
-        record = server_new(listing->registry, pool, entry->name, addr);
+        record = server_new(listing->registry, pool, entry, addr);
         record->changed_at = listing->wall;
     }
     record->entry = entry;

@@ -127,6 +127,7 @@ struct server_live {
     struct server_desk *desks;   /* [worker] */
     str pool_name, name;         /* copies of its own */
     str addr_text;               /* addr, printed once */
+    str authority;               /* what its own Host is: as the file names it */
     uint64_t id;                 /* server_identity of both, never 0 */
     str log_words;               /* its part of each line, see proxy/access_log */
     struct addr addr;

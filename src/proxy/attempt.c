@@ -67,10 +67,8 @@ static void choose_authority(struct exchange *x, const struct server_live *serve
 
     if (x->route->host_header == HOST_FIXED)
         head->authority = x->route->host_name;
-    else if (x->route->host_header == HOST_SERVER || !head->authority.n)
-        head->authority = arena_copy(
-            &x->arena, addr_print(&server->addr, arena_alloc(&x->arena, ADDR_TEXT_MOST),
-                                  ADDR_TEXT_MOST));
+    else if (x->route->host_header == HOST_SERVER || !head->host.n)
+        head->authority = server->authority;
 }
 
 void attempt_send(struct exchange *x, struct attempt *attempt)
@@ -80,7 +78,7 @@ void attempt_send(struct exchange *x, struct attempt *attempt)
                              .target = x->target,
                              .upgrades = x->request.flags & HEAD_UPGRADE};
 
-    if (x->route->host_header != HOST_KEEP || !x->request.authority.n)
+    if (x->route->host_header != HOST_KEEP || !x->request.host.n)
         choose_authority(x, attempt->server);
     attempt->sent_before = back->conn->sent;
     attempt->is_head_sent = true;

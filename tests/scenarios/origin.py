@@ -266,17 +266,20 @@ class Origin:
     # life
 
     def restart(self):
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         if self.placeholder:
             self.placeholder.close()
             self.placeholder = None
-        sock = socket.socket(family)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((self.host, self.port))
+        sock = self.bound()
         sock.listen(512)
-        self.port = sock.getsockname()[1]
         self.listener = sock
         threading.Thread(target=self.accept, args=(sock,), daemon=True).start()
+
+    def bound(self):
+        sock = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((self.host, self.port))
+        self.port = sock.getsockname()[1]
+        return sock
 
     def kill(self):
         """As when the process dies: no listener, every connection reset."""
@@ -325,7 +328,8 @@ class Origin:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.number += 1
                 self.accepted += 1
@@ -422,3 +426,26 @@ def tcp_echo(sock, _):
             sock.sendall(b"bye")
             return
         sock.sendall(data)
+
+
+class UnixOrigin(Origin):
+    """Behind the path of a socket; it does not come back once it was killed."""
+
+    def __init__(self, name, path):
+        self.path = path
+        super().__init__(name, host=path)
+
+    @property
+    def address(self):
+        return f"unix:{self.path}"
+
+    def bound(self):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(self.path)
+        return sock
+
+    def kill(self):
+        listener, self.listener = self.listener, None
+        if listener:
+            listener.shutdown(socket.SHUT_RDWR)     # wakes the accepting thread
+            listener.close()

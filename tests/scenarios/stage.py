@@ -23,7 +23,7 @@ import time
 from client import RawClient, Response, ask, connect, request_bytes    # noqa: F401
 from dnsserver import DnsServer                                        # noqa: F401
 from origin import (CLOSE, KEEP, SWITCHED, WEBSOCKET, Conn, Origin,    # noqa: F401
-                    Seen, TcpOrigin, echo, pattern, reset, tcp_echo)
+                    Seen, TcpOrigin, UnixOrigin, echo, pattern, reset, tcp_echo)
 from wire import Cut, Fields, Unclean, chunked                         # noqa: F401
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))

@@ -52,6 +52,16 @@ def test_name(dns, pair):
         assert pair[0].last()["Host"] == "test.example"
 
 
+def test_own_host_of_a_named_server(dns, pair):
+    """Its name, not the address that it happens to have."""
+    dns.tell("app.internal", ["127.0.0.1"])
+    own = config(dns, pair[0].port)
+    own["routes"][0]["host_header"] = "server"
+    with Weir(own) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        assert pair[0].last()["Host"] == f"app.internal:{pair[0].port}"
+
+
 def test_several_addresses(dns, pair):
     dns.tell("app.internal", ["127.0.0.1", "127.0.0.2"], ttl=60)
     with Weir(config(dns, pair[0].port)) as w:

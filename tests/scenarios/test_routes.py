@@ -5,7 +5,7 @@ import collections
 import pytest
 
 import stage
-from stage import Origin, Weir, http_config
+from stage import Origin, UnixOrigin, Weir, http_config
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +191,28 @@ def test_host_header(doing, origins):
     assert origins["a"].last()["X-Forwarded-Host"] == "server"
     doing.ask(host="fixed")
     assert origins["a"].last()["Host"] == "inner.example"
+
+
+def test_host_of_a_server_behind_a_path(tmp_path):
+    """Its path is no host; servers refuse what is not one (RFC 9112 3.2)."""
+    with UnixOrigin("u", str(tmp_path / "o.sock")) as u:
+        config = http_config(u)
+        config["routes"].insert(0, {"match": {"path": "/own"}, "host_header": "server", "to": "main"})
+        with Weir(config) as w:
+            for more, host in (({"target": "/own"}, "localhost"), ({}, "test.example"),
+                               ({"host": None, "version": "HTTP/1.0"}, "localhost")):
+                assert w.ask(**more).status == 200
+                assert u.last()["Host"] == host
+
+
+def test_a_retry_names_its_own_server():
+    """A request without a host, as HTTP/1.0 allows: each server hears its own."""
+    with Origin("a") as a, Origin("b") as b:
+        for o in (a, b):
+            o.say("/", b"", then="close")
+        with Weir(http_config(a, b)) as w:
+            w.ask(host=None, version="HTTP/1.0")
+            assert [a.last()["Host"], b.last()["Host"]] == [a.address, b.address]
 
 
 def test_headers(doing, origins):
