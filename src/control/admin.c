@@ -77,19 +77,26 @@ static const char *words_for(enum err e, const struct addr *addr)
     }
 }
 
+/* Both gates may have something to say. */
+static void next_reason(struct scroll *why)
+{
+    if (why->n)
+        scroll_add(why, STR("; "));
+}
+
 static void warn(const struct gate *gate, const struct addr *wanted, enum err e,
                  struct scroll *why)
 {
     char memory[ADDR_TEXT_MOST];
     str name = addr_print(wanted, memory, sizeof memory);
 
-    scroll_format(why, "admin: cannot listen at " STR_FMT ": %s", STR_ARG(name),
+    next_reason(why);
+    scroll_format(why, "cannot listen at " STR_FMT ": %s", STR_ARG(name),
                   words_for(e, wanted));
     if (gate->is_open) {
         name = addr_print(&gate->addr, memory, sizeof memory);
-        scroll_format(why, "; still listening at " STR_FMT, STR_ARG(name));
+        scroll_format(why, ", still listening at " STR_FMT, STR_ARG(name));
     }
-    scroll_char(why, '\n');
 }
 
 /* What cannot be had does not cost what we have: the old gate stays until the new one
@@ -156,16 +163,20 @@ void admin_apply(struct admin *admin, const struct admin_settings *settings,
     scroll_close(&admin->metrics_path);
     if (metrics->is_enabled)
         scroll_add(&admin->metrics_path, metrics->path);
-    if ((e = read_socket(settings->socket, &addr)))
-        scroll_format(why, "admin: '" STR_FMT "' is no path for a socket: %s\n",
+    if ((e = read_socket(settings->socket, &addr))) {
+        next_reason(why);
+        scroll_format(why, "'" STR_FMT "' is no path for a socket: %s",
                       STR_ARG(settings->socket), err_text(e));
-    else
+    } else {
         gate_apply(&admin->gates[GATE_SOCKET], &addr, why);
-    if (read_address(settings->address, &addr))
-        scroll_format(why, "admin: '" STR_FMT "' is no address to listen on\n",
+    }
+    if (read_address(settings->address, &addr)) {
+        next_reason(why);
+        scroll_format(why, "'" STR_FMT "' is no address to listen on",
                       STR_ARG(settings->address));
-    else
+    } else {
         gate_apply(&admin->gates[GATE_ADDRESS], &addr, why);
+    }
 }
 
 enum err admin_new(struct admin **made, struct engine *engine, struct ports *ports,

@@ -187,7 +187,8 @@ def test_taken_admin_port_is_a_warning(one):
         try:
             until(lambda: reachable(w.address()))
             assert w.ask().status == 200
-            until(lambda: squatter.address.rsplit(":", 1)[1] in w.stderr)
+            until(lambda: f'reason="cannot listen at {squatter.address}: address already in use"'
+                  in w.stderr)
         finally:
             if w.proc.poll() is None:
                 w.stop()
