@@ -154,20 +154,30 @@ static void add_listeners(struct table *table, const json_t *all)
     }};
 }
 
+/* "ok", "ok, queue 12/1000", "ok, queue 12/1000 and 3 aside". */
+static str say_queue(struct arena *arena, const json_t *queue)
+{
+    long long waiting = number_of(queue, "waiting"), aside = number_of(queue, "aside");
+    str text = STR("ok");
+
+    if (waiting > 0 || aside > 0)
+        text =
+            arena_printf(arena, "ok, queue %lld/%lld", waiting, number_of(queue, "size"));
+    if (aside > 0)
+        text = arena_printf(arena, STR_FMT " and %lld aside", STR_ARG(text), aside);
+    return text;
+}
+
 /* "ok", "DOWN: connection refused (2m)". */
 static str say_pool_state(struct arena *arena, const json_t *pool)
 {
     str reason = text_of(pool, "reason"), since;
 
-    const json_t *queue = json_object_get(pool, "queue");
     bool is_up =
         number_of(pool, "up") > 0 && !str_eq(text_of(pool, "state"), STR("down"));
 
-    if (is_up && number_of(queue, "waiting") > 0)
-        return arena_printf(arena, "ok, queue %lld/%lld", number_of(queue, "waiting"),
-                            number_of(queue, "size"));
     if (is_up)
-        return STR("ok");
+        return say_queue(arena, json_object_get(pool, "queue"));
     if (!has(pool, "since"))
         return arena_printf(arena, "DOWN: " STR_FMT, STR_ARG(reason));
     since = say_duration(arena, real_of(pool, "since"));

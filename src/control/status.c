@@ -9,6 +9,7 @@
 #include "control/degrade.h"
 #include "control/orders.h"
 #include "lb/balance.h"
+#include "proxy/waiting.h"
 
 /* ---- JSON that grows ---- */
 
@@ -367,13 +368,15 @@ static void add_refused(struct scroll *out, const struct pool_record *record)
 
 static void add_queue(struct scroll *out, const struct pool *pool)
 {
-    unsigned waiting = atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
+    unsigned all = atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
+    unsigned queued = waiting_in_queue(pool->live, all);
 
-    if (!pool->queue.is_on && !waiting)
+    if (!pool->queue.is_on && !all)
         return;
     key(out, "queue");
     scroll_char(out, '{');
-    add_u64(out, "waiting", waiting);
+    add_u64(out, "waiting", queued);
+    add_u64(out, "aside", all - queued);
     add_u64(out, "size", pool->queue.size);
     scroll_char(out, '}');
 }

@@ -75,14 +75,6 @@ void aside_leave(struct aside *aside, struct waiter *waiter)
     aside->counts[waiter->rank]--;
 }
 
-bool aside_is_full(const struct aside *aside)
-{
-    for (unsigned i = 0; i < ASIDE_GROUPS; i++)
-        if (list_is_empty(&aside->groups[i].waiters))
-            return false;
-    return true;
-}
-
 enum queue_rank aside_first_class(const struct aside *aside)
 {
     unsigned i = 0;

@@ -44,9 +44,6 @@ void aside_join(struct aside *aside, struct waiter *waiter,
                 const struct aside_kind *kind);
 void aside_leave(struct aside *aside, struct waiter *waiter);
 
-/* Are all groups in use? */
-bool aside_is_full(const struct aside *aside);
-
 /* The most important class in which somebody stands here; RANK_COUNT: none. */
 enum queue_rank aside_first_class(const struct aside *aside);
 

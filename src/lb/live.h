@@ -191,7 +191,8 @@ struct pool_live {
     str name;
     _Atomic(unsigned) holds;                   /* tunnels that go to it */
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* requests, for the retry budget */
-    _Atomic(unsigned) waiting;                 /* in the queues of all workers */
+    _Atomic(unsigned) waiting;                 /* for a place, at all workers */
+    _Atomic(unsigned) aside;                   /* of them: beside the queues */
     CACHE_ALIGNED _Atomic(unsigned) retries_in_flight;
     struct retry_window retry_window;
     struct pool_shard *shards;             /* [worker] */

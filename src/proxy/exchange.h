@@ -221,6 +221,9 @@ bool exchange_may_pick(struct exchange *x);
 /* Is there a server, well if full, that it has not tried yet? */
 bool exchange_has_other_server(struct exchange *x);
 
+/* No place was found for it, and it is to take one at a server that it has tried. */
+bool exchange_must_settle(const struct exchange *x);
+
 /* FLOW_WAIT: it stands in the queue. FLOW_NEXT: no server is there to wait for; tried_too:
  * not even those that it has tried. Or an answer of ours. */
 enum flow exchange_queue(struct exchange *x, bool tried_too);

@@ -160,7 +160,7 @@ static NEVER_INLINE enum flow pick_in_turn(struct exchange *x)
         may_pick ? attempt_pick(x, &x->attempt, tried_too) : pick_apart(x, tried_too);
     enum flow flow;
 
-    if (!server && waiting_must_settle(&x->wait))
+    if (!server && exchange_must_settle(x))
         server = attempt_pick(x, &x->attempt, true);
     if (server) {
         exchange_has_place(x);

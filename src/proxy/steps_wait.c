@@ -60,6 +60,13 @@ bool exchange_has_other_server(struct exchange *x)
     return !x->tries || pool_look_for_room(set, &ask) != POOL_HAS_NOBODY;
 }
 
+bool exchange_must_settle(const struct exchange *x)
+{
+    struct ask ask = ask_of(x, false);
+
+    return waiting_must_settle(&x->wait, x->pool, &ask);
+}
+
 enum flow exchange_queue(struct exchange *x, bool tried_too)
 {
     struct ask ask = ask_of(x, tried_too);

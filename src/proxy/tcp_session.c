@@ -169,7 +169,7 @@ static struct server_live *pick(struct tcp_session *session, bool in_turn)
         return NULL;
     ask.is_wish_all |= !in_turn;
     server = choose_server(worker, pool, &ask, &session->permit, NULL);
-    if (!server && waiting_must_settle(&session->wait)) {
+    if (!server && waiting_must_settle(&session->wait, pool, &ask)) {
         ask.tried_count = 0;
         server = choose_server(worker, pool, &ask, &session->permit, NULL);
     }

@@ -326,12 +326,14 @@ static void note_gone(struct wait *wait)
     struct waiting_desk *desk = wait->desk;
 
     desk->gone++;
-    if (wait->is_aside)
-        publish_aside(desk);
-    else
-        publish_standing(desk);
-    wait->is_aside = false;
     atomic_fetch_sub_explicit(&desk->pool->waiting, 1, memory_order_seq_cst);
+    if (wait->is_aside) {
+        publish_aside(desk);
+        atomic_fetch_sub_explicit(&desk->pool->aside, 1, memory_order_seq_cst);
+    } else {
+        publish_standing(desk);
+    }
+    wait->is_aside = false;
 }
 
 static void wait_is_over(struct wait *wait)
@@ -408,11 +410,11 @@ static bool join(struct wait *wait, const struct wait_claim *claim)
                               .client = client_hash(desk, claim->client),
                               .rank = rank_of(claim->priority)};
     struct waiter *spare;
+    unsigned before;
 
     desk->queue.slo = rule->slo ? (uint64_t)rule->slo * 1000000 : UINT64_MAX;
-    if (atomic_fetch_add_explicit(&pool->waiting, 1, memory_order_seq_cst) >=
-            rule->size &&
-        !claim->is_retry) {
+    before = atomic_fetch_add_explicit(&pool->waiting, 1, memory_order_seq_cst);
+    if (waiting_in_queue(pool, before) >= rule->size && !claim->is_retry) {
         spare = queue_spare(&desk->queue, &arrival);
         if (!spare) {
             atomic_fetch_sub_explicit(&pool->waiting, 1, memory_order_seq_cst);
@@ -426,17 +428,47 @@ static bool join(struct wait *wait, const struct wait_claim *claim)
     return true;
 }
 
+/* Those aside who have looked for the last place that was given want none that is free. */
+static bool is_nobody_before(const struct pool_live *pool)
+{
+    struct waiting_desk *desks = desks_of(pool);
+
+    for (unsigned i = 0; i < pool->worker_count; i++)
+        if (standing_of(desks, i))
+            return false;
+    return true;
+}
+
 bool waiting_may_try(struct wait *wait, const struct pool *pool)
 {
     if (wait->state != WAIT_NOT)
         return wait->state == WAIT_CALLED;
-    return !atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
+    return !atomic_load_explicit(&pool->live->waiting, memory_order_relaxed) ||
+           is_nobody_before(pool->live);
 }
 
-bool waiting_must_settle(const struct wait *wait)
+static struct aside_kind kind_of(const struct wait *wait, const struct pool *pool,
+                                 const struct ask *ask)
 {
-    return wait->state == WAIT_CALLED && !wait->is_aside &&
-           aside_is_full(&wait->desk->aside);
+    struct aside_kind kind = {.pool = pool,
+                              .rank = (enum queue_rank)wait->waiter.rank,
+                              .tried_count = ask->tried_count};
+
+    memcpy(kind.tried, ask->tried, sizeof kind.tried);
+    return kind;
+}
+
+bool waiting_must_settle(const struct wait *wait, const struct pool *pool,
+                         const struct ask *ask)
+{
+    struct aside_kind kind;
+
+    if (wait->state != WAIT_CALLED || wait->is_aside || !ask->tried_count)
+        return false;
+    kind = kind_of(wait, pool, ask);
+    return atomic_load_explicit(&pool->live->aside, memory_order_seq_cst) >=
+               pool->queue.size ||
+           !aside_has_room(&wait->desk->aside, &kind);
 }
 
 /* Has any server room, tried or not? */
@@ -464,17 +496,14 @@ static void step_aside(struct wait *wait, const struct endpoint_set *set,
                        const struct wait_claim *claim)
 {
     struct waiting_desk *desk = wait->desk;
-    const struct ask *ask = claim->ask;
-    struct aside_kind kind = {.pool = claim->pool,
-                              .rank = (enum queue_rank)wait->waiter.rank,
-                              .tried_count = ask->tried_count};
+    struct aside_kind kind = kind_of(wait, claim->pool, claim->ask);
 
-    memcpy(kind.tried, ask->tried, sizeof kind.tried);
     if (!aside_has_room(&desk->aside, &kind))
         return;
     queue_leave(&desk->queue, &wait->waiter);
     aside_join(&desk->aside, &wait->waiter, &kind);
     wait->is_aside = true;
+    atomic_fetch_add_explicit(&desk->pool->aside, 1, memory_order_seq_cst);
     desk->gone++;
     publish_standing(desk);
     publish_aside(desk);

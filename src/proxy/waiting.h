@@ -1,7 +1,8 @@
 /*
  * Requests and connections that wait for a place at a pool's servers. Each worker has a
- * queue of its own (guard/queue); what the workers share is how many wait in all, which is
- * what the pool's `size` bounds, and one word each that says how many wait where.
+ * queue of its own (guard/queue); what the workers share is how many wait in all, and one
+ * word each that says how many wait where. The pool's `size` bounds how many stand in the
+ * queues.
  *
  * A place is free when a server's count goes down (place_give), or when the steward finds
  * a server well, lets it in again or raises its cap, or its breaker may be tried again.
@@ -23,6 +24,11 @@
  * the queue that are not more important. The order that keeps wake-ups is the same: the
  * place is counted back before he looks whether anybody stands aside, and whoever steps
  * aside says so before he looks once more.
+ *
+ * Those aside take nobody's room in the queue, and while none of them is due somebody new
+ * may try at once: what is free then is nothing to them. But whoever is served only to
+ * fail and to step aside too would do so for ever: no more than `size` may stand aside
+ * either. One too many takes a server that it has tried.
  *
  * It does not choose servers and writes no answers: its owners do.
  */
@@ -106,6 +112,15 @@ struct wait_claim {
     struct ask *ask; /* as for the choice */
 };
 
+/* How many stand in the queues, which is what `size` bounds: `all` who wait without those
+ * aside, who come and go meanwhile. */
+static inline unsigned waiting_in_queue(const struct pool_live *pool, unsigned all)
+{
+    unsigned aside = atomic_load_explicit(&pool->aside, memory_order_seq_cst);
+
+    return all > aside ? all - aside : 0;
+}
+
 /* May it try to take a place now? Nobody stands before it, or it is its turn. */
 bool waiting_may_try(struct wait *wait, const struct pool *pool);
 
@@ -116,9 +131,10 @@ enum wait_verdict {
     WAIT_TIME_IS_UP,
 };
 
-/* It is its turn, the servers with room are all among those that it has tried, and too
- * many others stand aside: it is to take one of them. */
-bool waiting_must_settle(const struct wait *wait);
+/* It is its turn, no server that it has not tried has room, and it may not step aside as
+ * too many do: it is to take one of those that it has tried. */
+bool waiting_must_settle(const struct wait *wait, const struct pool *pool,
+                         const struct ask *ask);
 
 /* It could not try, or found no place: into the queue, or what is in the way. With all
  * but WAIT_GO_ON it does not wait any more. */

@@ -170,12 +170,142 @@ static void test_who_steps_aside_in_an_old_turn(void **state)
     close_house();
 }
 
+/* ---- those aside ---- */
+
+#define BAD "GET /bad HTTP/1.1\r\nHost: a\r\n\r\n"
+#define LATER "HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n"
+
+/* Server 0 has room for all, server 1 is busy: whom 0 has failed wants 1. */
+static void open_lopsided(unsigned size)
+{
+    house_build(2);
+    house->pool.queue = (struct queueing){true, size, 60000, 0};
+    house->pool.retries = (struct retries){.budget_share = 100, .budget_floor = 100};
+    house->route.retries.on_errors = RETRY_429;
+    house->route.retries.count = 1;
+    house->route.timeouts.response = 60000;
+    house_open();
+    waiting_desks_new(&house->pool_live, &house->worker, 1);
+    ((struct server *)(uintptr_t)house->pool_desks[0].set->servers)[1].max_in_flight = 1;
+    atomic_store(&house->servers[0].health, HEALTH_DOWN);
+    busy = client_new();
+    say(busy, GET);
+    called[1] = server_take_one(1);
+    hear(called[1], "\r\n\r\n");
+    atomic_store(&house->servers[0].health, HEALTH_UP);
+}
+
+/* A request that server 0 fails. */
+static int fail_one(void)
+{
+    int client = client_new();
+
+    say(client, BAD);
+    called[0] = server_take_one(0);
+    hear(called[0], "\r\n\r\n");
+    say(called[0], LATER);
+    turns(3);
+    close(called[0]);
+    return client;
+}
+
+static void server_0_answers(int client, const char *request)
+{
+    called[0] = server_take_one(0);
+    hear(called[0], request);
+    say(called[0], ANSWER(5, "quick"));
+    hear(client, "quick");
+    close(called[0]);
+    close(client);
+}
+
+static void server_1_answers_who_stands_aside(int client)
+{
+    say(called[1], ANSWER(4, "busy"));
+    hear(busy, "busy");
+    hear(called[1], "/bad");
+    say(called[1], ANSWER(5, "other"));
+    hear(client, "other");
+    close(client);
+    close(busy);
+    close(called[1]);
+    turns(3);
+    assert_int_equal(house->pool_live.waiting, 0);
+    assert_int_equal(house->pool_live.aside, 0);
+    close_house();
+}
+
+static void test_those_aside_leave_the_queue_to_others(void **state)
+{
+    int client, next;
+
+    (void)state;
+    open_lopsided(1);
+    client = fail_one();
+    assert_int_equal(house->pool_live.waiting, 1);
+    next = client_new();
+    say(next, GET);
+    server_0_answers(next, "GET / ");
+    assert_int_equal(house->pool_live.waiting, 1);
+    server_1_answers_who_stands_aside(client);
+}
+
+/* One more finds no room there: it has the server again that has failed it. */
+static void test_only_so_many_stand_aside(void **state)
+{
+    int client, next;
+
+    (void)state;
+    open_lopsided(1);
+    client = fail_one();
+    next = fail_one();
+    server_0_answers(next, "/bad");
+    assert_int_equal(house->pool_live.aside, 1);
+    server_1_answers_who_stands_aside(client);
+}
+
+static void stays_where_it_is(struct wait *wait)
+{
+    wait->state = WAIT_QUEUED;
+}
+
+/* All groups are in use, one of them by those who have tried what it has. */
+static void test_there_is_room_in_its_own_group(void **state)
+{
+    static struct server_live others[ASIDE_GROUPS];
+    struct wait waits[ASIDE_GROUPS] = {0};
+    int client;
+
+    (void)state;
+    open_lopsided(100);
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++) {
+        struct aside_kind kind = {
+            .pool = &house->pool,
+            .rank = RANK_NORMAL,
+            .tried_count = 1,
+            .tried = {i ? &others[i] : &house->servers[0]},
+        };
+
+        waits[i].call = stays_where_it_is;
+        waits[i].waiter.rank = RANK_NORMAL;
+        aside_join(&house->pool_live.queues->aside, &waits[i].waiter, &kind);
+    }
+    client = fail_one();
+    assert_int_equal(house->pool_live.aside, 1);
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++)
+        aside_leave(&house->pool_live.queues->aside, &waits[i].waiter);
+    server_1_answers_who_stands_aside(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_word_younger_than_the_turn),
         cmocka_unit_test(test_who_begins_to_wait_in_an_old_turn),
         cmocka_unit_test(test_who_steps_aside_in_an_old_turn),
+        cmocka_unit_test(test_those_aside_leave_the_queue_to_others),
+        cmocka_unit_test(test_only_so_many_stand_aside),
+        cmocka_unit_test(test_there_is_room_in_its_own_group),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

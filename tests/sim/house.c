@@ -213,6 +213,21 @@ static bool is_place_missed(const struct pool_record *pool,
     return false;
 }
 
+/* What the workers share of who waits is what they have. */
+static void check_waiting(const struct pool_live *pool)
+{
+    unsigned queued = 0, aside = 0;
+
+    for (unsigned i = 0; pool->queues && i < pool->worker_count; i++) {
+        queued += pool->queues[i].queue.count;
+        for (unsigned k = 0; k < RANK_COUNT; k++)
+            aside += pool->queues[i].aside.counts[k];
+    }
+    if (pool->waiting != queued + aside || pool->aside != aside)
+        violation("%u wait and %u of them aside, not %u and %u", pool->waiting,
+                  pool->aside, queued + aside, aside);
+}
+
 /* Nobody waits for longer than a turn takes while a place is free. */
 static void check_queues(void *who, uint64_t since)
 {
@@ -224,6 +239,7 @@ static void check_queues(void *who, uint64_t since)
     list_each(node, &house.steward->registry.pools) {
         const struct pool_record *pool = list_entry(node, struct pool_record, node);
 
+        check_waiting(&pool->live);
         for (unsigned i = 0; pool->live.waiting && i < pool->live.worker_count; i++)
             is_idle |=
                 must_take_places(pool) && is_place_missed(pool, &pool->live.queues[i]);
@@ -312,6 +328,7 @@ static void check_pools(const struct registry *registry)
         must_be("requests in flight at a pool", pool->live.in_flight, 0);
         must_be("retries in flight", pool->live.retries_in_flight, 0);
         must_be("requests that wait", pool->live.waiting, 0);
+        must_be("requests that stand aside", pool->live.aside, 0);
         if (!pool->pool)
             violation("a removed pool is still there");
         list_each(inner, &pool->servers) {

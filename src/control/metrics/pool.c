@@ -1,6 +1,7 @@
 /* Pools, their servers and how they are. */
 #include "control/metrics/exposition.h"
 #include "control/metrics/metrics.h"
+#include "proxy/waiting.h"
 
 /* Every server of every pool that is in the configuration. */
 #define EACH_SERVER(view, server)                                                 \
@@ -147,6 +148,17 @@ static void write_pool_gauges(const struct overview *view, struct scroll *out)
                                             memory_order_relaxed));
 }
 
+static void write_queue_length(struct scroll *out, const struct pool *pool,
+                               const char *name, bool is_aside)
+{
+    unsigned all = atomic_load_explicit(&pool->live->waiting, memory_order_relaxed);
+    unsigned queued = waiting_in_queue(pool->live, all);
+
+    if (pool->queue.is_on)
+        exposition_u64(out, name, LABELS({"pool", pool->name}),
+                       is_aside ? all - queued : queued);
+}
+
 /* Only of pools that have a queue. */
 static void write_queues(const struct overview *view, struct scroll *out)
 {
@@ -154,14 +166,13 @@ static void write_queues(const struct overview *view, struct scroll *out)
 
     exposition_family(out, "weir_pool_queue_length", "gauge",
                       "Requests that wait for a server with room.");
-    for (unsigned i = 0; i < view->snapshot->pool_count; i++) {
-        const struct pool *pool = &view->snapshot->pools[i];
-
-        if (pool->queue.is_on)
-            exposition_u64(
-                out, "weir_pool_queue_length", LABELS({"pool", pool->name}),
-                atomic_load_explicit(&pool->live->waiting, memory_order_relaxed));
-    }
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++)
+        write_queue_length(out, &view->snapshot->pools[i], "weir_pool_queue_length",
+                           false);
+    exposition_family(out, "weir_pool_queue_aside", "gauge",
+                      "Retries that wait beside the queue for another server.");
+    for (unsigned i = 0; i < view->snapshot->pool_count; i++)
+        write_queue_length(out, &view->snapshot->pools[i], "weir_pool_queue_aside", true);
     exposition_family(out, "weir_pool_queue_seconds", "histogram",
                       "How long requests waited, whatever came of it.");
     for (unsigned i = 0; i < view->snapshot->pool_count; i++) {
