@@ -245,6 +245,11 @@ static inline struct server_shard *attempt_shard(const struct exchange *x)
 /* What the attempt has counted is given back; its link is kept or closed. */
 void attempt_end(struct exchange *x, bool is_clean);
 
+/* Our own lack, not the server's fault: no other one would help. Ends the attempt. */
+#define NO_CONNECTION "no connection can be opened at the moment"
+#define NO_MEMORY_LEFT "no memory is left for now"
+enum flow attempt_overloaded(struct exchange *x, const char *why);
+
 /* As attempt_failed for a connection that could not be established. */
 enum flow attempt_connect_failed(struct exchange *x, enum err why);
 

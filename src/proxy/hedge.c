@@ -157,16 +157,26 @@ static enum flow fails(struct exchange *x, enum cause cause, enum server_failure
     return FLOW_WAIT;
 }
 
+/* Our own lack, which is nobody's failure. */
+static enum flow lacks(struct exchange *x, const char *what)
+{
+    if (x->attempt.server) {
+        hedge_end(x, HEDGE_FAILED);
+        return FLOW_WAIT;
+    }
+    count(x, HEDGE_FAILED);
+    take_place(x);
+    return attempt_overloaded(x, what);
+}
+
 static enum flow fails_to_connect(struct exchange *x, enum err why)
 {
+    if (why == ERR_NO_FDS || why == ERR_NO_MEMORY)
+        return lacks(x, NO_CONNECTION);
     if (!x->attempt.server) {
         count(x, HEDGE_FAILED);
         take_place(x);
         return attempt_connect_failed(x, why);
-    }
-    if (why == ERR_NO_FDS || why == ERR_NO_MEMORY) {
-        hedge_end(x, HEDGE_FAILED);
-        return FLOW_WAIT;
     }
     attempt_note_connect_failure(x, &x->hedge->attempt, why);
     if (why == ERR_REFUSED)
@@ -247,6 +257,8 @@ enum flow hedge_run(struct exchange *x)
                                  &verdict);
         if (e == ERR_AGAIN)
             return FLOW_WAIT;
+        if (e == ERR_NO_MEMORY)
+            return lacks(x, NO_MEMORY_LEFT);
         if (e && e != ERR_TOO_LARGE)
             return fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
         if (e || verdict == H1_BAD || hedge->response.status == 101 ||

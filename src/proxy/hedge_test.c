@@ -265,6 +265,41 @@ static void test_kept_link_breaks_beside_the_first(void **state)
     close(late);
 }
 
+/* A head that does not fit into the buffer it has, and no larger one may be taken. */
+static void test_own_lack_is_nobodys_failure(void **state)
+{
+    static char part[CHUNK_SMALL + 1];
+
+    (void)state;
+    memset(part, 'x', CHUNK_SMALL);
+    for (unsigned is_alone = 0; is_alone < 2; is_alone++) {
+        int client = lowest_first_client();
+
+        house->pool.learns = true;
+        take_second();
+        if (is_alone)
+            reset(late);
+        turns(5);
+        house->worker.engine.memory_most = 1;
+        say(quick, "HTTP/1.1 200 OK\r\nX-Long: ");
+        say(quick, part);
+        (void)hear_end(quick);
+        house->worker.engine.memory_most = 0;
+        assert_int_equal(house->server_shards[1][0].failures[FAILURE_CLOSED], 0);
+        assert_int_equal(house->server_shards[1][0].bad, 0);
+        assert_int_equal(told_of[1], 0);
+        if (!is_alone)
+            say(late, ANSWER(4, "late"));
+        hear(client, is_alone ? "503" : "\r\n\r\nlate");
+        must_have_counted(HEDGE_FAILED);
+        close(client);
+        house_close();
+        close(quick);
+        if (!is_alone)
+            close(late);
+    }
+}
+
 static void test_client_leaves(void **state)
 {
     int client = hedged_client(GET);
@@ -390,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_retry_goes_to_who_was_not_hedged_with),
         cmocka_unit_test(test_refused_beside_the_first),
         cmocka_unit_test(test_kept_link_breaks_beside_the_first),
+        cmocka_unit_test(test_own_lack_is_nobodys_failure),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_never_hedged),
         cmocka_unit_test(test_not_without_budget),

@@ -213,8 +213,7 @@ void attempt_note_connect_failure(struct exchange *x, const struct attempt *atte
         x->worker->steward->server_fails(x->worker->steward, server, why);
 }
 
-/* Our own lack, not the server's fault: no other one would help. */
-static enum flow overloaded(struct exchange *x, const char *why)
+enum flow attempt_overloaded(struct exchange *x, const char *why)
 {
     attempt_end(x, false);
     return reply_error(x, 503, CAUSE_OVERLOADED, why);
@@ -223,7 +222,7 @@ static enum flow overloaded(struct exchange *x, const char *why)
 enum flow attempt_connect_failed(struct exchange *x, enum err why)
 {
     if (why == ERR_NO_FDS || why == ERR_NO_MEMORY)
-        return overloaded(x, "no connection can be opened at the moment");
+        return attempt_overloaded(x, NO_CONNECTION);
     attempt_note_connect_failure(x, &x->attempt, why);
     if (why == ERR_REFUSED)
         return attempt_failed(x, CAUSE_CONNECT_REFUSED, FAILURE_CONNECT_REFUSED);
@@ -380,7 +379,7 @@ static NEVER_INLINE enum flow read_heads(struct exchange *x)
         if (e == ERR_TOO_LARGE || (!e && verdict == H1_BAD))
             return attempt_failed(x, CAUSE_SERVER_INVALID, FAILURE_INVALID);
         if (e == ERR_NO_MEMORY)
-            return overloaded(x, "no memory is left for now");
+            return attempt_overloaded(x, NO_MEMORY_LEFT);
         if (e)
             return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
         flow = take_head(x);
