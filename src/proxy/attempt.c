@@ -12,6 +12,10 @@
 #include "proxy/reply.h"
 #include "proxy/stick.h"
 
+/* For a request to reach its server, once more when it was lost on the way, and for word
+ * to come back that nobody reads there any more. */
+enum { RACE_MS = 1000 };
+
 static void send_proxy_header(struct exchange *x, struct link *link)
 {
     char memory[PROXY_HEADER_MOST];
@@ -194,15 +198,17 @@ bool attempt_broke_kept(const struct exchange *x, const struct attempt *attempt,
                         enum server_failure failure)
 {
     return failure == FAILURE_CLOSED && attempt->is_reused && attempt->link &&
-           !x->interim_count && !h1_end_has_partial(&attempt->link->back);
+           !x->interim_count && !h1_end_has_partial(&attempt->link->back) &&
+           exchange_now(x) - attempt->sent < (uint64_t)RACE_MS * 1000000;
 }
 
 /* A kept link that breaks says nothing against its server: see attempt_broke_kept. Whose
  * sessions are there is asked once more, if that leaves a try for another one. */
 static bool may_go_home(const struct exchange *x, const struct retry_case *what)
 {
-    return x->stick && x->stick->server == x->attempt.server->id && what->is_link_kept &&
-           what->cause == RETRY_CAUSE_RESET && !what->is_response_begun &&
+    return x->stick && x->stick->server == x->attempt.server->id &&
+           what->cause == RETRY_CAUSE_RESET &&
+           attempt_broke_kept(x, &x->attempt, FAILURE_CLOSED) &&
            what->tries < x->route->retries.count;
 }
 

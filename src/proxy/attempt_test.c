@@ -94,6 +94,29 @@ static void test_half_an_answer_counts(void **state)
     house_close();
 }
 
+/* It had the request for longer than any race takes. */
+static void test_after_work_it_counts_although_tried_again(void **state)
+{
+    int server, client = client_with_kept(&server);
+    struct link *link;
+
+    (void)state;
+    say(client, GET);
+    hear(server, "\r\n\r\n");
+    link = list_entry(house->worker.links.next, struct link, of_worker);
+    link->exchange->attempt.sent -= (uint64_t)RACE_MS * 1000000;
+    reset(server);
+    server = server_take_one(0);
+    hear(server, "\r\n\r\n");
+    must_have_counted(1, 1);
+    say(server, ANSWER(5, "again"));
+    hear(client, "\r\n\r\nagain");
+    must_have_counted(1, 1);
+    close(client);
+    house_close();
+    close(server);
+}
+
 /* Another kept one may be as dead as the first: what tries a server again dials. */
 static void test_second_try_is_on_a_new_link(void **state)
 {
@@ -138,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_on_a_new_link_it_counts),
         cmocka_unit_test(test_where_the_client_bears_it_it_counts),
         cmocka_unit_test(test_half_an_answer_counts),
+        cmocka_unit_test(test_after_work_it_counts_although_tried_again),
         cmocka_unit_test(test_second_try_is_on_a_new_link),
     };
 

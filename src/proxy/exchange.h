@@ -283,9 +283,10 @@ void attempt_note_connect_failure(struct exchange *x, const struct attempt *atte
 /* Tells the route's breaker what came of the exchange, if it has let it in. */
 void exchange_tell_route(struct exchange *x, const struct server_outcome *outcome);
 
-/* Its link was kept and broke before a byte of an answer came: the server has most likely
- * closed it in the moment in which it was used. Where the request is tried again, that
- * counts against nobody; a server that is truly ill fails on a new link as well. */
+/* Its link was kept and broke soon after the request was sent, before a byte of an answer
+ * came: the server has most likely closed it, as it lay idle, in the moment in which it was
+ * used. Where the request is tried again, that counts against nobody; a server that is
+ * truly ill fails on a new link as well. One that had the request for longer has failed. */
 bool attempt_broke_kept(const struct exchange *x, const struct attempt *attempt,
                         enum server_failure failure);
 

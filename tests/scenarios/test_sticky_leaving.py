@@ -209,6 +209,30 @@ def test_a_kept_connection_that_had_just_ended_moves_nobody(two):
         assert not b.seen("/race")
 
 
+def test_a_kept_connection_that_ends_after_work_moves_its_client(two):
+    """That is no race: the server had begun, and is not asked once more."""
+    a, b = two
+    seen_a = []
+
+    def part(conn, seen):
+        seen_a.append(conn.number)
+        if len(seen_a) == 1:
+            return conn.answer(200, b"a")
+        time.sleep(1.3)
+        return CLOSE
+
+    a.on("/work", part)
+    b.on("/work", lambda conn, seen: conn.answer(200, b"b"))
+    config = tiered(two)
+    config["runtime"] = {"workers": 1}
+    with Weir(config) as w:
+        _, cookie = new_client(w)
+        assert ask_own(w, cookie, "/work").body == b"a"
+        answer = ask_own(w, cookie, "/work")
+        assert answer.body == b"b" and cookie_of(answer)
+        assert len(seen_a) == 2
+
+
 def test_orders_come_and_go_while_a_client_asks(two):
     """Nothing that is only an order makes a request of its own clients fail or move."""
     with Weir(tiered(two)) as w:
