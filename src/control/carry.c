@@ -128,7 +128,7 @@ static struct server_record *server_new(struct registry *registry,
     record->live.shards = new_zeroed(workers * sizeof(struct server_shard));
     record->live.desks = new_zeroed(workers * sizeof(struct server_desk));
     for (unsigned i = 0; i < workers; i++)
-        list_init(&record->live.desks[i].idle);
+        server_desk_init(&record->live.desks[i]);
     record->pool = pool;
     record->agent.wish = record->header.voice.wish = LOAD_WISH_NONE;
     health_begin(&record->health,

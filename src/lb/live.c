@@ -1,6 +1,6 @@
 /*
- * The words for what live objects know. They are what people see in `weir status`, in
- * labels of metrics and in the access log, so they never change.
+ * How live objects begin, and the words for what they know. The words are what people see
+ * in `weir status`, in labels of metrics and in the access log, so they never change.
  */
 #include "lb/live.h"
 
@@ -12,6 +12,13 @@ uint64_t server_identity(str name, str addr_text)
     uint64_t id = hash_fast(addr_text, hash_fast(name, 0x736572766572));
 
     return id ? id : 1;
+}
+
+void server_desk_init(struct server_desk *desk)
+{
+    list_init(&desk->idle);
+    list_init(&desk->links);
+    list_init(&desk->tcp);
 }
 
 const char *health_text(enum health health)

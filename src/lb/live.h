@@ -100,14 +100,18 @@ struct server_shard {
     struct capacity_counts capacity;     /* only with adaptive concurrency */
 };
 
-/* A worker's own place at a server: its idle links (proxy/link), and what it has read of
- * the server's load (proxy/load_slip). */
+/* A worker's own place at a server: its links (proxy/link) and connections of tcp listeners
+ * there, and what it has read of the server's load (proxy/load_slip). */
 struct server_desk {
-    CACHE_ALIGNED struct list idle;
+    CACHE_ALIGNED struct list idle; /* links, the newest first */
     unsigned idle_count;
     _Atomic(uint64_t) load_heard_at; /* monotonic ns: an answer said the known again */
     struct load_slip *slip;          /* NULL: it has told the steward nothing yet */
+    struct list links;               /* all of them, idle or not */
+    struct list tcp;                 /* struct tcp_session, at it or on the way */
 };
+
+void server_desk_init(struct server_desk *desk);
 
 struct server_live {
     CACHE_ALIGNED _Atomic(unsigned) in_flight; /* workers add and give back */

@@ -25,6 +25,7 @@ void link_close(struct link *link)
     timer_remove(&worker->engine.loop.timers, &link->timer);
     h1_end_close(&link->back);
     list_remove(&link->of_worker);
+    list_remove(&link->of_server);
     atomic_fetch_sub_explicit(&link->server->holds, 1, memory_order_release);
     link->magic = 0;
     slab_give(&worker->link_slab, link);
@@ -85,6 +86,7 @@ struct link *link_dial(struct worker *worker, struct server_live *server,
     }
     h1_end_init(&link->back);
     list_add(&worker->links, &link->of_worker);
+    list_add(&desk_of(link)->links, &link->of_server);
     atomic_fetch_add_explicit(&server->holds, 1, memory_order_relaxed);
     return link;
 }

@@ -17,6 +17,7 @@ enum { LINK_MAGIC = 0x4c494e4b };
 struct link {
     struct list node;      /* idle: at the server's desk */
     struct list of_worker; /* worker->links */
+    struct list of_server; /* desk->links */
     unsigned magic;
     uint32_t uses;
     struct worker *worker;

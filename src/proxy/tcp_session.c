@@ -40,8 +40,10 @@ static void give_target_back(struct tcp_session *session)
 {
     if (session->permit)
         tell_outcome(session, BREAKER_NOTHING, NULL);
-    if (session->target)
+    if (session->target) {
+        list_remove(&session->of_target);
         place_give(session->guest.worker, session->target);
+    }
     session->target = NULL;
 }
 
@@ -372,6 +374,7 @@ static void try_server(struct tcp_session *session)
         return;
     }
     waiting_serve(&session->wait);
+    list_add(&session->target->desks[worker->index].tcp, &session->of_target);
     session->tried[session->tries++] = session->target;
     session->connect_began = loop->now;
     e = conn_dial(&session->server, &worker->engine, &session->target->addr,

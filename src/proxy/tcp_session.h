@@ -25,6 +25,7 @@ struct tcp_session {
     const struct listener *listener; /* of that snapshot */
     struct pool_live *pool;          /* counted in, which holds it */
     struct server_live *target;      /* counted in; NULL: none */
+    struct list of_target;           /* its desk->tcp */
     balancer_learn_fn *learn;        /* of the pool's balancer; NULL: it does not */
     unsigned in_flight;              /* at the target when it was chosen */
     breaker_permit permit;           /* of its breaker, until it is connected */

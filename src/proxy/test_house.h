@@ -172,7 +172,7 @@ static inline void house_open(void)
         live->shards = house->server_shards[i];
         live->desks = house->server_desks[i];
         live->name = STR("server");
-        list_init(&live->desks->idle);
+        server_desk_init(live->desks);
         house->listening[i] = listen_here(&live->addr);
         members[i] = (struct member){
             .name = live->name, .addr = live->addr, .weight = 1, .live = live};

@@ -272,39 +272,38 @@ static void cut_guest(struct guest *guest)
         tcp_session_cut(container_of(guest, struct tcp_session, guest), CAUSE_INTERNAL);
 }
 
-static void cut_tcp_of(struct worker *worker, const struct server_live *server)
+/* All of them to an empty list of their own: ending one may begin or end others. */
+static void set_apart(struct list *all, struct list *doomed)
 {
-    list_each_safe(node, &worker->sessions) {
-        struct guest *guest = list_entry(node, struct guest, node);
-        struct tcp_session *session = container_of(guest, struct tcp_session, guest);
+    struct list *node;
 
-        if (guest->kind == SESSION_TCP && session->target == server)
-            tcp_session_cut(session, CAUSE_SERVER_CLOSED);
-    }
+    list_init(doomed);
+    while ((node = list_take(all)))
+        list_add(doomed, node);
 }
 
 void worker_cut_server(struct worker *worker, struct server_live *server)
 {
-    struct list doomed; /* apart, because ending one link may begin or end others */
+    struct server_desk *desk = &server->desks[worker->index];
+    struct list doomed;
     struct list *node;
 
-    list_init(&doomed);
-    list_each_safe(at, &worker->links) {
-        if (list_entry(at, struct link, of_worker)->server == server) {
-            list_remove(at);
-            list_add(&doomed, at);
-        }
-    }
+    set_apart(&desk->links, &doomed);
     while ((node = list_take(&doomed))) {
-        struct link *link = list_entry(node, struct link, of_worker);
+        struct link *link = list_entry(node, struct link, of_server);
 
-        list_add(&worker->links, node);
+        list_add(&desk->links, node);
         if (link->exchange)
             exchange_lose_server(link->exchange, link);
         else
             link_close(link);
     }
-    cut_tcp_of(worker, server);
+    set_apart(&desk->tcp, &doomed);
+    while ((node = list_take(&doomed))) {
+        list_add(&desk->tcp, node);
+        tcp_session_cut(list_entry(node, struct tcp_session, of_target),
+                        CAUSE_SERVER_CLOSED);
+    }
 }
 
 void worker_cut_listener(struct worker *worker, const struct listener_live *listener)
