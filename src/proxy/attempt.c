@@ -261,10 +261,24 @@ static void blame(struct exchange *x, enum server_failure failure)
     attempt_outcome(x, &outcome);
 }
 
+static struct retry_case case_of(const struct exchange *x, enum cause cause)
+{
+    const struct link *link = x->attempt.link;
+
+    return (struct retry_case){.cause = retry_cause_of(cause),
+                               .is_response_begun =
+                                   link && h1_end_has_partial(&link->back)};
+}
+
+static enum flow client_bears(struct exchange *x, enum cause cause)
+{
+    attempt_end(x, false);
+    return reply_error(x, answers[cause].status, cause, answers[cause].why);
+}
+
 enum flow attempt_failed(struct exchange *x, enum cause cause,
                          enum server_failure failure)
 {
-    struct retry_case what = {.cause = retry_cause_of(cause)};
     bool is_excused = attempt_broke_kept(x, &x->attempt, failure);
 
     counter_add(&attempt_shard(x)->failures[failure], 1);
@@ -272,14 +286,20 @@ enum flow attempt_failed(struct exchange *x, enum cause cause,
         blame(x, failure);
     if (x->hedge)
         return hedge_alone(x);
-    if (x->attempt.link)
-        what.is_response_begun = h1_end_has_partial(&x->attempt.link->back);
-    if (may_retry(x, what))
+    if (may_retry(x, case_of(x, cause)))
         return FLOW_RETRY;
     if (is_excused) /* not any more: the client has to bear it */
         blame(x, failure);
-    attempt_end(x, false);
-    return reply_error(x, answers[cause].status, cause, answers[cause].why);
+    return client_bears(x, cause);
+}
+
+enum flow attempt_leave_server(struct exchange *x)
+{
+    if (x->hedge)
+        return hedge_alone(x);
+    if (may_retry(x, case_of(x, CAUSE_SERVER_CLOSED)))
+        return FLOW_RETRY;
+    return client_bears(x, CAUSE_SERVER_CLOSED);
 }
 
 bool attempt_retry_status(struct exchange *x)

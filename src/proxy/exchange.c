@@ -111,8 +111,10 @@ void exchange_lose_server(struct exchange *x, const struct link *link)
     CHECK_MAGIC(x, EXCHANGE_MAGIC);
     if (link != x->attempt.link && x->hedge)
         hedge_went(x, hedge_lose_server(x));
+    else if (x->flags & EXCHANGE_HEAD_SENT)
+        exchange_abort(x, CAUSE_SERVER_CLOSED);
     else
-        server_fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+        go_on(x, attempt_leave_server(x));
 }
 
 static void client_is_late(struct exchange *x)

@@ -294,6 +294,9 @@ bool attempt_broke_kept(const struct exchange *x, const struct attempt *attempt,
 enum flow attempt_failed(struct exchange *x, enum cause cause,
                          enum server_failure failure);
 
+/* The same where we leave the server by ourselves, which says nothing against it. */
+enum flow attempt_leave_server(struct exchange *x);
+
 /* The server has answered with a status in x->response. True: another one may do better,
  * and the attempt has ended. */
 bool attempt_retry_status(struct exchange *x);

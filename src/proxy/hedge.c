@@ -157,16 +157,21 @@ static enum flow fails(struct exchange *x, enum cause cause, enum server_failure
     return FLOW_WAIT;
 }
 
-/* Our own lack, which is nobody's failure. */
-static enum flow lacks(struct exchange *x, const char *what)
+/* It cannot go on, which is nobody's failure. True: it was alone and is x->attempt now. */
+static bool ends_alone(struct exchange *x)
 {
     if (x->attempt.server) {
         hedge_end(x, HEDGE_FAILED);
-        return FLOW_WAIT;
+        return false;
     }
     count(x, HEDGE_FAILED);
     take_place(x);
-    return attempt_overloaded(x, what);
+    return true;
+}
+
+static enum flow lacks(struct exchange *x, const char *what)
+{
+    return ends_alone(x) ? attempt_overloaded(x, what) : FLOW_WAIT;
 }
 
 static enum flow fails_to_connect(struct exchange *x, enum err why)
@@ -188,7 +193,7 @@ static enum flow fails_to_connect(struct exchange *x, enum err why)
 
 enum flow hedge_lose_server(struct exchange *x)
 {
-    return fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+    return ends_alone(x) ? attempt_leave_server(x) : FLOW_WAIT;
 }
 
 enum flow hedge_due(struct exchange *x)

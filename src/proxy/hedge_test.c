@@ -300,6 +300,36 @@ static void test_own_lack_is_nobodys_failure(void **state)
     }
 }
 
+/* What is left is its server, which has not failed; the other try goes on, or a third. */
+static void test_its_server_is_left(void **state)
+{
+    (void)state;
+    for (unsigned is_alone = 0; is_alone < 2; is_alone++) {
+        int client = lowest_first_client(), other = late;
+
+        house->pool.learns = true;
+        take_second();
+        if (is_alone)
+            reset(late);
+        turns(5);
+        worker_cut_server(&house->worker, &house->servers[1]);
+        assert_int_equal(hear_end(quick), ERR_EOF);
+        assert_int_equal(house->server_shards[1][0].failures[FAILURE_CLOSED], 0);
+        assert_int_equal(house->server_shards[1][0].bad, 0);
+        assert_int_equal(told_of[1], 0);
+        if (is_alone) {
+            other = server_take_one(2);
+            hear(other, "\r\n\r\n");
+        }
+        say(other, ANSWER(5, "other"));
+        hear(client, "\r\n\r\nother");
+        close(client);
+        house_close();
+        close(other);
+        close(quick);
+    }
+}
+
 static void test_client_leaves(void **state)
 {
     int client = hedged_client(GET);
@@ -426,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_refused_beside_the_first),
         cmocka_unit_test(test_kept_link_breaks_beside_the_first),
         cmocka_unit_test(test_own_lack_is_nobodys_failure),
+        cmocka_unit_test(test_its_server_is_left),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_never_hedged),
         cmocka_unit_test(test_not_without_budget),

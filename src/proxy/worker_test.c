@@ -93,6 +93,40 @@ static void test_requests_go_on_elsewhere(void **state)
     house_close();
 }
 
+/* It was ours to leave: who is let in again later is not a server that has failed. */
+static void test_who_is_left_has_not_failed(void **state)
+{
+    static const char *const requests[] = {
+        GET, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned first, second;
+        int client, servers[2];
+
+        open_with(LISTENER_HTTP);
+        house->pool.learns = true;
+        client = client_new();
+        say(client, requests[i]);
+        servers[0] = server_take_any(&first);
+        hear(servers[0], "\r\n\r\n");
+        worker_cut_server(&house->worker, &house->servers[first]);
+        if (!i) {
+            servers[1] = server_take_any(&second);
+            hear(servers[1], "\r\n\r\n");
+            say(servers[1], ANSWER(5, "other"));
+            close(servers[1]);
+        }
+        hear(client, i ? "502" : "other");
+        assert_int_equal(house->server_shards[first][0].bad, 0);
+        assert_int_equal(house->server_shards[first][0].failures[FAILURE_CLOSED], 0);
+        close(client);
+        close(servers[0]);
+        turns(2);
+        house_close();
+    }
+}
+
 /* A link that breaks by itself is not there any more when its server is left. */
 static void test_links_that_have_ended(void **state)
 {
@@ -140,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle_links_end),
         cmocka_unit_test(test_requests_go_on_elsewhere),
+        cmocka_unit_test(test_who_is_left_has_not_failed),
         cmocka_unit_test(test_links_that_have_ended),
         cmocka_unit_test(test_tcp_ends),
     };
