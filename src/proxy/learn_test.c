@@ -214,6 +214,26 @@ static void test_tcp(void **state)
     house_close();
 }
 
+/* Who is left at the end of its drain has turned nobody away. */
+static void test_tcp_that_is_cut(void **state)
+{
+    int client, server;
+
+    (void)state;
+    open_attentive(true);
+    client = client_new();
+    server = server_take_one(0);
+    turns(2);
+    assert_int_equal(told_count, 1);
+    worker_cut_server(&house->worker, &house->servers[0]);
+    (void)hear_end(client);
+    assert_int_equal(told_count, 1);
+    close(client);
+    close(server);
+    turns(3);
+    house_close();
+}
+
 /* With adaptive concurrency the server's counts, whatever the balancer learns or not. */
 static void test_counts_for_the_limit(void **state)
 {
@@ -266,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_departure),
         cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_tcp_that_is_cut),
         cmocka_unit_test(test_counts_for_the_limit),
     };
 

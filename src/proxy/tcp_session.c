@@ -438,6 +438,7 @@ void tcp_session_begin(struct door *door, int fd, const struct addr *peer,
 
 void tcp_session_cut(struct tcp_session *session, enum cause cause)
 {
+    session->learn = NULL; /* it is our doing */
     if (session->relay) {
         relay_cut(session->relay, cause);
         return;
