@@ -79,7 +79,7 @@ static void use_set(struct set_mail *mail)
     desk->scratch = mail->scratch;
     endpoint_set_scratch_start(mail->set, mail->scratch, &mail->worker->engine.rand);
     if (atomic_load_explicit(&mail->pool->waiting, memory_order_seq_cst))
-        waiting_place_is_free(mail->worker, mail->pool); /* perhaps */
+        waiting_place_is_free(mail->worker, mail->pool, NULL); /* perhaps */
 }
 
 static void set_arrived(struct mail *mail)

@@ -75,6 +75,35 @@ void aside_leave(struct aside *aside, struct waiter *waiter)
     aside->counts[waiter->rank]--;
 }
 
+static const struct aside_kind *first_kind(const struct aside *aside)
+{
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++)
+        if (!list_is_empty(&aside->groups[i].waiters))
+            return &aside->groups[i].kind;
+    return NULL;
+}
+
+static bool have_all_tried(const struct aside *aside, const struct server_live *server)
+{
+    for (unsigned i = 0; i < ASIDE_GROUPS; i++)
+        if (!list_is_empty(&aside->groups[i].waiters) &&
+            !has_tried(&aside->groups[i].kind, server))
+            return false;
+    return true;
+}
+
+unsigned aside_common(const struct aside *aside,
+                      const struct server_live *common[TRIED_MOST])
+{
+    const struct aside_kind *first = first_kind(aside);
+    unsigned count = 0;
+
+    for (unsigned i = 0; first && i < first->tried_count; i++)
+        if (have_all_tried(aside, first->tried[i]))
+            common[count++] = first->tried[i];
+    return count;
+}
+
 enum queue_rank aside_first_class(const struct aside *aside)
 {
     unsigned i = 0;

@@ -44,6 +44,11 @@ void aside_join(struct aside *aside, struct waiter *waiter,
                 const struct aside_kind *kind);
 void aside_leave(struct aside *aside, struct waiter *waiter);
 
+/* The servers that all who stand here have tried, and how many they are: a place at one of
+ * them is nothing to anybody here. */
+unsigned aside_common(const struct aside *aside,
+                      const struct server_live *common[TRIED_MOST]);
+
 /* The most important class in which somebody stands here; RANK_COUNT: none. */
 enum queue_rank aside_first_class(const struct aside *aside);
 

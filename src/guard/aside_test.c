@@ -76,6 +76,34 @@ static void test_classes(void **state)
     assert_int_equal(aside_first_class(&aside), RANK_COUNT);
 }
 
+static void must_be_common(unsigned count, unsigned one, unsigned other)
+{
+    const struct server_live *common[TRIED_MOST];
+
+    assert_int_equal(aside_common(&aside, common), count);
+    assert_true(count < 1 || common[0] == server(one));
+    assert_true(count < 2 || common[1] == server(other));
+}
+
+static void test_what_all_have_tried(void **state)
+{
+    (void)state;
+    aside_init(&aside);
+    must_be_common(0, 0, 0);
+    come(0, kind_of(RANK_NORMAL, 1, 2));
+    must_be_common(2, 1, 2);
+    come(1, kind_of(RANK_LOW, 2, 1));
+    must_be_common(2, 1, 2);
+    come(2, kind_of(RANK_NORMAL, 3, 2));
+    must_be_common(1, 2, 0);
+    come(3, kind_of(RANK_NORMAL, 1, 4));
+    must_be_common(0, 0, 0);
+    aside_leave(&aside, &people[2]);
+    must_be_common(1, 1, 0);
+    aside_leave(&aside, &people[3]);
+    must_be_common(2, 1, 2);
+}
+
 static void test_only_so_many_kinds(void **state)
 {
     struct aside_kind late = kind_of(RANK_NORMAL, 0, ASIDE_GROUPS + 1);
@@ -99,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_servers_stand_together),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_what_all_have_tried),
         cmocka_unit_test(test_only_so_many_kinds),
     };
 

@@ -35,12 +35,31 @@ static void publish_standing(struct waiting_desk *desk)
     atomic_store_explicit(&desk->standing, now, memory_order_seq_cst);
 }
 
+static void publish_unwanted(struct waiting_desk *desk)
+{
+    const struct server_live *common[TRIED_MOST] = {0};
+
+    (void)aside_common(&desk->aside, common);
+    for (unsigned i = 0; i < TRIED_MOST; i++)
+        atomic_store_explicit(&desk->unwanted[i], common[i], memory_order_seq_cst);
+}
+
+static bool is_unwanted(struct waiting_desk *desk, const struct server_live *server)
+{
+    for (unsigned i = 0; i < TRIED_MOST; i++)
+        if (atomic_load_explicit(&desk->unwanted[i], memory_order_seq_cst) == server)
+            return true;
+    return false;
+}
+
+/* What they do not want first: who sees that somebody stands here may go by it. */
 static void publish_aside(struct waiting_desk *desk)
 {
     enum queue_rank first = aside_first_class(&desk->aside);
     unsigned now =
         first < RANK_COUNT ? standing_word(first, desk->aside.counts[first]) : 0;
 
+    publish_unwanted(desk);
     atomic_store_explicit(&desk->standing_aside, now, memory_order_seq_cst);
 }
 
@@ -71,10 +90,11 @@ static unsigned standing_of(struct waiting_desk *desks, unsigned i)
     return queued + (aside & ((1u << STANDING_BITS) - 1));
 }
 
-/* A place was given, perhaps one at a server that they have not tried. */
-static void let_aside_look(struct waiting_desk *desk)
+/* A place was given there; NULL: perhaps anywhere. */
+static void let_aside_look(struct waiting_desk *desk, const struct server_live *server)
 {
-    if (atomic_load_explicit(&desk->standing_aside, memory_order_seq_cst))
+    if (atomic_load_explicit(&desk->standing_aside, memory_order_seq_cst) &&
+        !(server && is_unwanted(desk, server)))
         set_aside_due(desk, true);
 }
 
@@ -168,12 +188,12 @@ static bool call_aside(struct waiting_desk *desk)
         if (waiter && waiter->rank > worst) {
             were_all_asked = false;
         } else if (waiter && call(desk, waiter)) {
-            let_aside_look(desk); /* another one */
+            let_aside_look(desk, NULL); /* another one */
             return true;
         }
     }
     if (!were_all_asked)
-        let_aside_look(desk);
+        let_aside_look(desk, NULL);
     return false;
 }
 
@@ -244,18 +264,19 @@ void waiting_tell_all(struct pool_live *pool)
     struct waiting_desk *desks = desks_of(pool);
 
     for (unsigned i = 0; desks && i < pool->worker_count; i++) {
-        let_aside_look(&desks[i]);
+        let_aside_look(&desks[i], NULL);
         if (standing_of(desks, i))
             post(&desks[i]);
     }
 }
 
-void waiting_place_is_free(struct worker *worker, struct pool_live *pool)
+void waiting_place_is_free(struct worker *worker, struct pool_live *pool,
+                           const struct server_live *server)
 {
     struct waiting_desk *desks = desks_of(pool);
 
     for (unsigned i = 0; desks && i < pool->worker_count; i++)
-        let_aside_look(&desks[i]);
+        let_aside_look(&desks[i], server);
     if (desks)
         look_soon(&desks[worker->index]);
 }

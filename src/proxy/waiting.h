@@ -17,10 +17,11 @@
  * matter of time: whoever hears of it, and whoever looks once more, reads the clock first.
  *
  * A retry whose turn comes while only servers have room that it has tried steps aside
- * (guard/aside): it still waits, but in nobody's way. When a place is given, whoever does
- * that lets those aside have a look, and only then: a worker whose waiters aside have found
- * nothing is not drawn for them until the next place is given, so that workers with nobody
- * else do not send one another about. At a worker that is drawn they come before those of
+ * (guard/aside): it still waits, but in nobody's way. When a place is given that is not at
+ * a server that all of them have tried, whoever does that lets those aside have a look, and
+ * only then: a worker whose waiters aside have found nothing is not drawn for them until
+ * the next such place is given, so that workers with nobody else do not send one another
+ * about. At a worker that is drawn they come before those of
  * the queue that are not more important. The order that keeps wake-ups is the same: the
  * place is counted back before he looks whether anybody stands aside, and whoever steps
  * aside says so before he looks once more.
@@ -63,6 +64,8 @@ struct waiting_desk {
     CACHE_ALIGNED _Atomic(unsigned) standing; /* what the others see; 0: nobody waits */
     _Atomic(unsigned) standing_aside;         /* the same of those aside */
     _Atomic(bool) is_aside_due; /* they have not looked yet; set by anybody */
+    /* Servers at which a place is nothing to any of those aside; NULL: none. */
+    _Atomic(const struct server_live *) unwanted[TRIED_MOST];
     _Atomic(bool) is_posted;
     struct mail mail; /* under way while is_posted */
     struct worker *worker;
@@ -86,8 +89,10 @@ void waiting_desks_free(struct pool_live *pool);
 /* Room may have come: whoever waits looks. Any thread; takes no memory. */
 void waiting_tell_all(struct pool_live *pool);
 
-/* The same on a worker's thread, by itself later in this turn. */
-void waiting_place_is_free(struct worker *worker, struct pool_live *pool);
+/* The same on a worker's thread, by itself later in this turn. server: where the room is;
+ * NULL: perhaps anywhere. */
+void waiting_place_is_free(struct worker *worker, struct pool_live *pool,
+                           const struct server_live *server);
 
 /* server_give, and whoever waits for the place hears of it. Something of the caller's
  * (in_flight, holds) keeps the pool. */
@@ -97,7 +102,7 @@ static inline void place_give(struct worker *worker, struct server_live *server)
 
     server_give(server);
     if (unlikely(atomic_load_explicit(&pool->waiting, memory_order_seq_cst)))
-        waiting_place_is_free(worker, pool);
+        waiting_place_is_free(worker, pool, server);
 }
 
 /* ---- for whoever may wait ---- */

@@ -232,7 +232,6 @@ static void server_1_answers_who_stands_aside(int client)
     turns(3);
     assert_int_equal(house->pool_live.waiting, 0);
     assert_int_equal(house->pool_live.aside, 0);
-    close_house();
 }
 
 static void test_those_aside_leave_the_queue_to_others(void **state)
@@ -248,6 +247,7 @@ static void test_those_aside_leave_the_queue_to_others(void **state)
     server_0_answers(next, "GET / ");
     assert_int_equal(house->pool_live.waiting, 1);
     server_1_answers_who_stands_aside(client);
+    close_house();
 }
 
 /* One more finds no room there: it has the server again that has failed it. */
@@ -262,11 +262,38 @@ static void test_only_so_many_stand_aside(void **state)
     server_0_answers(next, "/bad");
     assert_int_equal(house->pool_live.aside, 1);
     server_1_answers_who_stands_aside(client);
+    close_house();
 }
 
 static void stays_where_it_is(struct wait *wait)
 {
     wait->state = WAIT_QUEUED;
+}
+
+/* Who stood there before had tried both: what is nothing to him is something to the next. */
+static void test_who_has_tried_less_hears_of_more(void **state)
+{
+    struct wait before = {.call = stays_where_it_is, .waiter.rank = RANK_NORMAL};
+    struct waiting_desk *desk;
+    struct aside_kind kind;
+    int client;
+
+    (void)state;
+    open_lopsided(100);
+    desk = house->pool_live.queues;
+    kind = (struct aside_kind){.pool = &house->pool,
+                               .rank = RANK_NORMAL,
+                               .tried_count = 2,
+                               .tried = {&house->servers[0], &house->servers[1]}};
+    aside_join(&desk->aside, &before.waiter, &kind);
+    publish_aside(desk);
+    assert_true(is_unwanted(desk, &house->servers[1]));
+    client = fail_one();
+    assert_true(is_unwanted(desk, &house->servers[0]));
+    server_1_answers_who_stands_aside(client);
+    aside_leave(&desk->aside, &before.waiter);
+    publish_aside(desk);
+    close_house();
 }
 
 /* All groups are in use, one of them by those who have tried what it has. */
@@ -295,6 +322,7 @@ static void test_there_is_room_in_its_own_group(void **state)
     for (unsigned i = 0; i < ASIDE_GROUPS; i++)
         aside_leave(&house->pool_live.queues->aside, &waits[i].waiter);
     server_1_answers_who_stands_aside(client);
+    close_house();
 }
 
 int main(void)
@@ -305,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_who_steps_aside_in_an_old_turn),
         cmocka_unit_test(test_those_aside_leave_the_queue_to_others),
         cmocka_unit_test(test_only_so_many_stand_aside),
+        cmocka_unit_test(test_who_has_tried_less_hears_of_more),
         cmocka_unit_test(test_there_is_room_in_its_own_group),
     };
 

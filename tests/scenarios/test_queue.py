@@ -390,6 +390,30 @@ def test_who_stands_aside_takes_nobodys_room(workers):
             assert waiting(w) == 0
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_who_stands_aside_sends_nobody_to_the_queue(workers):
+    """What the server with room gives back is nothing to them: who comes meanwhile, more at once
+    than may wait, is served there."""
+    busy = Part()
+    with Origin("a") as a, Origin("b") as b:
+        a.on("/q", poisonous)
+        b.on("/q", busy)
+        settings = config(a, b, workers=workers, queue={"size": 2}, defaults={"retries": RETRIES})
+        settings["pools"]["main"]["servers"][0]["max_connections"] = 1000
+        with Weir(settings) as w:
+            first = hold(w, busy)
+            bad = Ask(w, "/q?bad")
+            wait_for(w, 1)
+            clients = [RawClient(w.address(), timeout=30) for _ in range(40)]
+            for _ in range(10):
+                for c in clients:
+                    c.send(b"GET /q HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert {c.response().body for c in clients} == {b"quick\n"}
+            busy.let(2)
+            assert bad.wait().body == b"served\n"
+            assert [ask.wait().status for ask in first] == [200] * len(first)
+
+
 def test_who_stands_aside_takes_the_server_that_is_left():
     """The one that it waits for goes away: the one that has failed is better than none."""
     busy = Part()

@@ -213,12 +213,31 @@ static bool is_place_missed(const struct pool_record *pool,
     return false;
 }
 
+static bool has_tried(const struct aside_kind *kind, const struct server_live *server)
+{
+    for (unsigned i = 0; i < kind->tried_count; i++)
+        if (kind->tried[i] == server)
+            return true;
+    return false;
+}
+
+/* Nobody there is kept from hearing of a place that he may take. */
+static void check_unwanted(const struct waiting_desk *desk)
+{
+    for (unsigned i = 0; i < TRIED_MOST; i++)
+        for (unsigned k = 0; desk->unwanted[i] && k < ASIDE_GROUPS; k++)
+            if (aside_oldest(&desk->aside, k) &&
+                !has_tried(&desk->aside.groups[k].kind, desk->unwanted[i]))
+                violation("who stands aside does not hear of a server that is new to it");
+}
+
 /* What the workers share of who waits is what they have. */
 static void check_waiting(const struct pool_live *pool)
 {
     unsigned queued = 0, aside = 0;
 
     for (unsigned i = 0; pool->queues && i < pool->worker_count; i++) {
+        check_unwanted(&pool->queues[i]);
         queued += pool->queues[i].queue.count;
         for (unsigned k = 0; k < RANK_COUNT; k++)
             aside += pool->queues[i].aside.counts[k];
