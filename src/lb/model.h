@@ -322,7 +322,7 @@ struct passive {
 /* Requests that wait for a place when all servers are at their caps. */
 struct queueing {
     bool is_on;
-    uint32_t size;    /* how many at most, over all workers */
+    uint32_t size;    /* how many at most, over all workers; as many stand aside */
     uint32_t timeout; /* how long one waits at most */
     uint32_t slo;     /* past it the newest are served first; 0: never */
 };

@@ -8,7 +8,7 @@ const struct conf_row queue_rows[] = {
      .fallback = "1000",
      .min = 1,
      .max = 1000000,
-     .doc = "How many may wait, over all workers."},
+     .doc = "How many may wait, over all workers; as many retries may stand aside."},
     {.name = "timeout",
      .type = CONF_DURATION,
      CONF_AT(struct queueing, timeout),
