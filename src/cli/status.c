@@ -247,12 +247,12 @@ static void print_maintenance(const struct cli *cli, struct arena *arena,
 }
 
 /* "! name app.internal of pool app: 169.254.169.254 is refused: ..." */
-static void print_refused(const struct cli *cli, const json_t *pool)
+static void print_unused(const struct cli *cli, const json_t *pool, const char *which)
 {
     json_t *name;
     size_t i;
 
-    json_array_foreach(json_object_get(pool, "refused_addresses"), i, name)
+    json_array_foreach(json_object_get(pool, which), i, name)
     {
         str host = text_of(name, "name"), owner = text_of(pool, "name");
         str why = text_of(name, "reason");
@@ -260,6 +260,12 @@ static void print_refused(const struct cli *cli, const json_t *pool)
         fprintf(cli->out, "! name " STR_FMT " of pool " STR_FMT ": " STR_FMT "\n",
                 STR_ARG(host), STR_ARG(owner), STR_ARG(why));
     }
+}
+
+static void print_names(const struct cli *cli, const json_t *pool)
+{
+    print_unused(cli, pool, "refused_addresses");
+    print_unused(cli, pool, "cut_addresses");
 }
 
 /* "! degrade shop-levels: reduced (2m): 2 of 4 healthy (50%)"; nothing at full. */
@@ -305,7 +311,7 @@ static void print_all(const struct cli *cli, struct arena *arena, const json_t *
     }
     print_maintenance(cli, arena, all);
     print_ladders(cli, arena, all);
-    json_array_foreach(json_object_get(all, "pools"), i, pool) print_refused(cli, pool);
+    json_array_foreach(json_object_get(all, "pools"), i, pool) print_names(cli, pool);
 }
 
 /* ---- one pool ---- */
@@ -461,7 +467,7 @@ static void print_pool(const struct cli *cli, struct arena *arena, const json_t 
             say_why(arena, server),
         }};
     table_print(cli->out, &table);
-    print_refused(cli, pool);
+    print_names(cli, pool);
 }
 
 static const json_t *find_pool(const struct cli *cli, const json_t *all, str name)

@@ -193,6 +193,7 @@ static void name_free(struct name_record *name)
     free_str(name->host);
     free_str(name->why);
     free_str(name->refused);
+    free_str(name->cut);
     free(name->addrs);
     free(name);
 }
@@ -267,10 +268,12 @@ void name_learn(struct name_record *name, const struct addr *addrs, unsigned cou
     name->addr_count = count;
 }
 
-void name_explain(struct name_record *name, str why, str refused)
+void name_explain(struct name_record *name, str why, str refused, str cut)
 {
     free_str(name->why);
     free_str(name->refused);
+    free_str(name->cut);
+    name->cut = copy_str(cut);
     name->why = copy_str(why);
     name->refused = copy_str(refused);
 }

@@ -102,6 +102,7 @@ struct name_record {
     unsigned addr_count;
     str why;     /* its own copy: why it has none */
     str refused; /* its own copy: what of its last answer may not be used; or empty */
+    str cut;     /* its own copy: that its last answer held too many; or empty */
 };
 
 struct pool_record {
@@ -175,8 +176,8 @@ void names_sweep(struct pool_record *pool);
 /* A new answer for it: the addresses are copied. */
 void name_learn(struct name_record *name, const struct addr *addrs, unsigned count);
 
-/* Why it has no address, and what was refused: both are copied. */
-void name_explain(struct name_record *name, str why, str refused);
+/* Why it has no address, what was refused, and what was too much: all are copied. */
+void name_explain(struct name_record *name, str why, str refused, str cut);
 
 /* What was ordered of the server; NULL: nothing. */
 static inline struct order *order_of(const struct pool_record *pool, str server)

@@ -342,24 +342,27 @@ static void add_pool_state(struct scroll *out, const struct overview *view,
     add_ago(out, "since", last->changed_at, view->wall);
 }
 
-/* Names of servers whose last answer holds what may not be used. */
-static void add_refused(struct scroll *out, const struct pool_record *record)
+/* Names of servers of whose last answer not all is used: what the name's record says of
+ * it, a str at `offset`. */
+static void add_names(struct scroll *out, const struct pool_record *record,
+                      const char *what, size_t offset)
 {
     bool is_begun = false;
 
     list_each(node, &record->names) {
         const struct name_record *name = list_entry(node, struct name_record, node);
+        const str *words = (const void *)((const char *)name + offset);
 
-        if (!name->refused.n)
+        if (!words->n)
             continue;
         if (!is_begun) {
-            key(out, "refused_addresses");
+            key(out, what);
             scroll_char(out, '[');
             is_begun = true;
         }
         next_item(out);
         add_str(out, "name", name->host);
-        add_str(out, "reason", name->refused);
+        add_str(out, "reason", *words);
         scroll_char(out, '}');
     }
     if (is_begun)
@@ -398,7 +401,8 @@ static void add_pool(struct scroll *out, const struct overview *view,
     add_u64(out, "requests", sample.count);
     add_reading(out, &reading);
     add_queue(out, pool);
-    add_refused(out, record);
+    add_names(out, record, "refused_addresses", offsetof(struct name_record, refused));
+    add_names(out, record, "cut_addresses", offsetof(struct name_record, cut));
     key(out, "servers");
     scroll_char(out, '[');
     list_each(node, &record->servers) {

@@ -206,6 +206,11 @@ static void test_refused_addresses(void **state)
     assert_holds(&out, "\"refused_addresses\":[{\"name\":\"app.example\",\"reason\":"
                        "\"169.254.0.1 is refused\"}],\"servers\":[");
     scroll_close(&out);
+    name.cut = STR("64 of 65");
+    out = written(s);
+    assert_holds(&out, "\"cut_addresses\":[{\"name\":\"app.example\",\"reason\":"
+                       "\"64 of 65\"}],\"servers\":[");
+    scroll_close(&out);
     stage_free(s);
 }
 

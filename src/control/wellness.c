@@ -214,6 +214,16 @@ static void tell_refused(struct steward *steward, const struct dns_news *news)
               {"pool", news->pool}, {"host", news->host});
 }
 
+static void tell_cut(struct steward *steward, const struct dns_news *news)
+{
+    if (news->cut.n)
+        EVENT(&steward->events, LOG_WARN, "a name has too many addresses",
+              {"pool", news->pool}, {"host", news->host}, {"reason", news->cut});
+    else
+        EVENT(&steward->events, LOG_INFO, "a name has no longer too many addresses",
+              {"pool", news->pool}, {"host", news->host});
+}
+
 void wellness_names_changed(void *owner, const struct dns_news *news)
 {
     struct steward *steward = owner;
@@ -226,7 +236,9 @@ void wellness_names_changed(void *owner, const struct dns_news *news)
     name = pool_name(pool, news->host);
     if (!str_eq(name->refused, news->refused))
         tell_refused(steward, news);
-    name_explain(name, news->why, news->refused);
+    if (!str_eq(name->cut, news->cut))
+        tell_cut(steward, news);
+    name_explain(name, news->why, news->refused, news->cut);
     if (!news->is_changed)
         return;
     name_learn(name, news->addrs, news->count);

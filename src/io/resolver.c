@@ -82,13 +82,13 @@ static int compare_addrs(const void *a, const void *b)
     return addr_compare(a, b);
 }
 
-/* Sorts, drops what is there twice, and cuts at the most there may be. */
+/* Sorts, and drops what is there twice. */
 static unsigned tidy(struct addr *addrs, unsigned count)
 {
     unsigned kept = 0;
 
     qsort(addrs, count, sizeof *addrs, compare_addrs);
-    for (unsigned i = 0; i < count && kept < LOOKUP_ADDRS_MOST; i++)
+    for (unsigned i = 0; i < count; i++)
         if (kept == 0 || !addr_eq(&addrs[kept - 1], &addrs[i]))
             addrs[kept++] = addrs[i];
     return kept;

@@ -9,14 +9,13 @@
 
 #include "io/engine.h"
 
-enum { LOOKUP_ADDRS_MOST = 64 }; /* of a larger set the first ones in order */
-
 struct resolver;
 struct lookup;
 
 struct lookup_answer {
     enum err error;           /* not ERR_OK: nobody could tell (see io/sys_dns.h) */
-    unsigned count;           /* 0 with ERR_OK: the name is known to have no address */
+    unsigned count;           /* 0 with ERR_OK: the name is known to have no address;
+                                 as many as its messages held */
     const struct addr *addrs; /* port 0, sorted (addr_compare), each once */
     enum addr_family untold;  /* with ERR_OK: nobody could tell about this family; what
                                  was known of it holds on. ADDR_NONE: both are told */

@@ -278,7 +278,7 @@ static void test_back_off(void **state)
     }
 }
 
-static void test_too_many_addresses(void **state)
+static void test_many_addresses(void **state)
 {
     struct addr addrs[200];
     struct heard heard = {0};
@@ -290,9 +290,9 @@ static void test_too_many_addresses(void **state)
     resolver_ask(resolver, STR("a"), 0, hear, &heard);
     say(ADDR_IP4, ERR_OK, addrs, 200, 60);
     say_found(ADDR_IP6, "::1", 60);
-    assert_int_equal(heard.answer.count, LOOKUP_ADDRS_MOST);
+    assert_int_equal(heard.answer.count, 101); /* who may be used is not its question */
     assert_true(str_starts(str_of(heard.text), STR("10.0.0.0 10.0.0.1 10.0.0.2 ")));
-    assert_true(str_ends(str_of(heard.text), STR(" 10.0.0.63")));
+    assert_true(str_ends(str_of(heard.text), STR(" 10.0.0.98 10.0.0.99 ::1")));
 }
 
 static void test_cancelled(void **state)
@@ -360,7 +360,7 @@ int main(void)
         TEST(test_nobody_could_tell),
         TEST(test_half_an_answer),
         TEST(test_back_off),
-        TEST(test_too_many_addresses),
+        TEST(test_many_addresses),
         TEST(test_cancelled),
         TEST(test_line),
         TEST(test_no_back_end),

@@ -178,6 +178,24 @@ def test_a_name_with_nothing_but_refused_addresses(dns, pair):
         assert not refused(w)
 
 
+def test_refused_addresses_take_no_place(dns, pair):
+    """More of them than a name may have addresses, all before the good one in order."""
+    c = config(dns, pair[0].port)
+    c["resolvers"]["deny"] = ["126.0.0.0/8"]
+    crowd = [f"126.0.0.{i}" for i in range(70)]
+    dns.tell("app.internal", crowd + ["127.0.0.1"], ttl=1)
+    with Weir(c) as w:
+        until(lambda: names(w, 2) == {"one"}, 5)
+        assert refused(w) == ["126.0.0.0 and 69 more are refused: in resolvers.deny; "
+                              "the others are used"]
+        c["resolvers"]["deny"] = []
+        w.reload(c)
+        until(lambda: w.status()["pools"][0].get("cut_addresses"), 5)
+        assert w.status()["pools"][0]["cut_addresses"] == [
+            {"name": "app.internal", "reason": "only the first 64 of 71 addresses are used"}]
+        assert "a name has too many addresses" in w.stderr
+
+
 def test_a_new_policy_takes_known_addresses_away(dns, pair):
     c = config(dns, pair[0].port)
     dns.tell("app.internal", ["127.0.0.1", "127.0.0.2"], ttl=60)

@@ -32,6 +32,11 @@ struct dns_watch {
     uint64_t round;                    /* counts dns_watch_apply */
 };
 
+struct words {
+    char memory[DNS_WORDS_MOST];
+    size_t length;
+};
+
 struct name {
     struct list node;
     struct dns_watch *watch;
@@ -40,10 +45,9 @@ struct name {
     struct addr *addrs; /* what the owner was told */
     unsigned count;
     bool is_told;
-    char refused[DNS_WORDS_MOST]; /* as the owner was told */
-    size_t refused_length;
-    unsigned failures; /* in a row */
-    uint64_t round;    /* the last one that named it */
+    struct words refused, cut; /* as the owner was told */
+    unsigned failures;         /* in a row */
+    uint64_t round;            /* the last one that named it */
     str pool, host;
     size_t key_length;
     char key[];
@@ -65,12 +69,18 @@ static const char *why_untold(enum err e)
     }
 }
 
-static void keep_words(struct name *name, str refused)
+static str said(const struct words *words)
 {
-    refused = str_upto(refused, sizeof name->refused);
-    if (refused.n)
-        memcpy(name->refused, refused.p, refused.n);
-    name->refused_length = refused.n;
+    return (str){words->memory, words->length};
+}
+
+/* `now` may be what it says already. */
+static void keep_words(struct words *words, str now)
+{
+    now = str_upto(now, sizeof words->memory);
+    if (now.n)
+        memmove(words->memory, now.p, now.n);
+    words->length = now.n;
 }
 
 static void keep_addrs(struct name *name, const struct addr *addrs, unsigned count)
@@ -99,18 +109,19 @@ static void tell(const struct name *name, bool is_changed, str why)
                                      .count = name->count,
                                      .is_changed = is_changed,
                                      .why = name->count ? STR_NONE : why,
-                                     .refused = {name->refused, name->refused_length},
+                                     .refused = said(&name->refused),
+                                     .cut = said(&name->cut),
                                  });
 }
 
 /* The answer's addresses, and those known of a family that nobody could tell about; both
- * are sorted, and families do not mix in the order. */
+ * are sorted, and families do not mix in the order. `out` has room for all. */
 static unsigned merge(const struct name *name, const struct lookup_answer *answer,
-                      struct addr out[LOOKUP_ADDRS_MOST])
+                      struct addr *out)
 {
     unsigned n = 0, known = 0, told = 0;
 
-    while (n < LOOKUP_ADDRS_MOST) {
+    for (;;) {
         while (known < name->count && name->addrs[known].family != answer->untold)
             known++;
         if (known < name->count &&
@@ -135,26 +146,34 @@ static bool is_known(const struct name *name, const struct addr *addrs, unsigned
     return true;
 }
 
+/* What is known of a name from now on; as in struct dns_news. */
+struct finding {
+    const struct addr *addrs;
+    unsigned count;
+    str why, refused, cut;
+};
+
 /* Tells what is new of this, if anything is. */
-static void learn(struct name *name, const struct addr *addrs, unsigned count, str why,
-                  str refused)
+static void learn(struct name *name, const struct finding *now)
 {
-    bool is_changed = !is_known(name, addrs, count);
-    bool is_said = str_eq(refused, (str){name->refused, name->refused_length});
+    bool is_changed = !is_known(name, now->addrs, now->count);
+    bool is_said =
+        str_eq(now->refused, said(&name->refused)) && str_eq(now->cut, said(&name->cut));
 
     if (!is_changed && is_said)
         return;
-    keep_words(name, refused);
+    keep_words(&name->refused, now->refused);
+    keep_words(&name->cut, now->cut);
     if (is_changed)
-        keep_addrs(name, addrs, count);
-    tell(name, is_changed, why);
+        keep_addrs(name, now->addrs, now->count);
+    tell(name, is_changed, now->why);
 }
 
 /* ---- what may be used ---- */
 
 /* What the policy has left of some addresses. */
 struct sieved {
-    struct addr addrs[LOOKUP_ADDRS_MOST];
+    struct addr *addrs; /* free() them */
     unsigned count, refused;
     struct addr first; /* of the refused */
     const char *by;    /* what refuses it */
@@ -163,8 +182,9 @@ struct sieved {
 static void sieve(const struct dns_watch *watch, const struct addr *addrs, unsigned count,
                   struct sieved *out)
 {
-    out->count = out->refused = 0;
-    for (unsigned i = 0; i < count && i < LOOKUP_ADDRS_MOST; i++) {
+    *out = (struct sieved){.addrs = calloc(count + 1, sizeof *addrs)};
+    CHECK(out->addrs != NULL);
+    for (unsigned i = 0; i < count; i++) {
         const char *by = dns_policy_refuses(&watch->settings, &addrs[i]);
 
         if (!by) {
@@ -196,6 +216,18 @@ static str say_refused(const struct sieved *sieved, const char *then,
     return text_str(&text);
 }
 
+/* "only the first 64 of 100 addresses are used". */
+static str say_cut(unsigned count, char memory[DNS_WORDS_MOST])
+{
+    struct text text = text_in(memory, DNS_WORDS_MOST);
+
+    if (count <= DNS_ADDRS_MOST)
+        return STR_NONE;
+    text_format(&text, "only the first %u of %u addresses are used",
+                (unsigned)DNS_ADDRS_MOST, count);
+    return text_str(&text);
+}
+
 /* ---- asking ---- */
 
 static void ask_after(struct name *name, uint32_t ms)
@@ -214,7 +246,8 @@ static void answer_refused(struct name *name, const struct sieved *sieved)
                                         : "no other address is known",
                             memory);
 
-    learn(name, name->addrs, name->count, words, words);
+    learn(name,
+          &(struct finding){name->addrs, name->count, words, words, said(&name->cut)});
 }
 
 /* So long an answer holds. */
@@ -227,35 +260,48 @@ static uint32_t wait_of(const struct dns_watch *watch, const struct lookup_answe
     return sieved->refused && answer->wait_ms > most ? most : answer->wait_ms;
 }
 
+/* Addresses that may be used, beside what is known of a family that is untold; none were
+ * answered, or some are good. The policy comes first: what it refuses takes no place. */
+static void answer_good(struct name *name, const struct lookup_answer *answer,
+                        const struct sieved *sieved)
+{
+    struct lookup_answer usable = *answer;
+    struct addr *addrs = calloc(name->count + sieved->count + 1, sizeof *addrs);
+    char refused[DNS_WORDS_MOST], cut[DNS_WORDS_MOST];
+    unsigned count;
+
+    CHECK(addrs != NULL);
+    usable.addrs = sieved->addrs;
+    usable.count = sieved->count;
+    count = merge(name, &usable, addrs);
+    if (count || !name->count) /* an emptied zone is a mistake more often than a wish:
+                                  checks decide */
+        learn(name, &(struct finding){
+                        .addrs = addrs,
+                        .count = count < DNS_ADDRS_MOST ? count : DNS_ADDRS_MOST,
+                        .why = STR("the DNS knows no address for this name"),
+                        .refused = say_refused(sieved, "the others are used", refused),
+                        .cut = say_cut(count, cut),
+                    });
+    free(addrs);
+}
+
 static void answered(void *owner, const struct lookup_answer *answer)
 {
     struct name *name = owner;
-    struct addr addrs[LOOKUP_ADDRS_MOST];
-    struct lookup_answer usable = *answer;
     struct sieved sieved;
-    char memory[DNS_WORDS_MOST];
-    unsigned count;
 
     name->lookup = NULL;
     name->failures = answer->error || answer->untold ? name->failures + 1 : 0;
     sieve(name->watch, answer->addrs, answer->error ? 0 : answer->count, &sieved);
     ask_after(name, wait_of(name->watch, answer, &sieved));
-    if (answer->error) {
-        if (!name->is_told)
-            learn(name, NULL, 0, str_of(why_untold(answer->error)), STR_NONE);
-        return;
-    }
-    if (sieved.refused && !sieved.count) {
+    if (!answer->error && sieved.refused && !sieved.count)
         answer_refused(name, &sieved);
-        return;
-    }
-    usable.addrs = sieved.addrs;
-    usable.count = sieved.count;
-    count = merge(name, &usable, addrs);
-    if (count == 0 && name->count > 0)
-        return; /* an emptied zone is a mistake more often than a wish: checks decide */
-    learn(name, addrs, count, STR("the DNS knows no address for this name"),
-          say_refused(&sieved, "the others are used", memory));
+    else if (!answer->error)
+        answer_good(name, answer, &sieved);
+    else if (!name->is_told)
+        learn(name, &(struct finding){.why = str_of(why_untold(answer->error))});
+    free(sieved.addrs);
 }
 
 static enum err need_resolver(struct dns_watch *watch)
@@ -393,12 +439,13 @@ static void sift_known(struct name *name)
     str words;
 
     sieve(name->watch, name->addrs, name->count, &sieved);
-    if (!sieved.refused)
-        return;
     words = say_refused(
         &sieved, sieved.count ? "the others are used" : "no other address is known",
         memory);
-    learn(name, sieved.addrs, sieved.count, words, words);
+    if (sieved.refused)
+        learn(name, &(struct finding){sieved.addrs, sieved.count, words, words,
+                                      said(&name->cut)});
+    free(sieved.addrs);
 }
 
 /* Others are asked from now on, and everything is asked anew. */

@@ -12,7 +12,11 @@
 
 struct dns_watch;
 
-enum { DNS_WORDS_MOST = 160 };
+enum {
+    DNS_ADDRS_MOST = 64, /* that a name may have; of more that may be used, the first ones
+                            in order */
+    DNS_WORDS_MOST = 160,
+};
 
 /* What is known of a name now. */
 struct dns_news {
@@ -23,6 +27,7 @@ struct dns_news {
     str why;                  /* of count 0, in words */
     str refused; /* which addresses of the last answer may not be used, and what then;
                     empty: there are none. At most DNS_WORDS_MOST */
+    str cut;     /* how many of those that may be used are too many; empty: none is */
 };
 
 /* Not called when all is as it was told. */

@@ -118,8 +118,8 @@ static struct engine engine;
 static struct dns_watch *watch;
 static char told[8192];
 
-/* "pool host: a b|why", and where something is refused "|refused"; "=" before it: these
- * are the addresses as before. */
+/* "pool host: a b|why", and where something is refused "|refused", is cut "|cut"; "="
+ * before it: these are the addresses as before. */
 static void hear(void *owner, const struct dns_news *news)
 {
     struct text text = text_in(told, sizeof told - 1);
@@ -141,6 +141,9 @@ static void hear(void *owner, const struct dns_news *news)
     if (news->refused.n)
         text_char(&text, '|');
     text_add(&text, news->refused);
+    if (news->cut.n)
+        text_char(&text, '|');
+    text_add(&text, news->cut);
     assert_false(text.overflow);
     told[text.n] = '\0';
 }
@@ -314,7 +317,7 @@ static void test_a_full_set_stays_within_bounds(void **state)
     struct lookup_answer no6 = {.untold = ADDR_IP6, .wait_ms = 1000};
     char four[2048] = "", six[2048] = "";
 
-    for (unsigned i = 0; i < LOOKUP_ADDRS_MOST; i++) {
+    for (unsigned i = 0; i < DNS_ADDRS_MOST; i++) {
         sprintf(six + strlen(six), "%s2001:db8::%x", i ? " " : "", i + 1);
         sprintf(four + strlen(four), "%s192.0.2.%u", i ? " " : "", i);
     }
@@ -325,6 +328,39 @@ static void test_a_full_set_stays_within_bounds(void **state)
     say("a.test", no6, four);
     assert_non_null(strstr(told, " 192.0.2.0 "));
     assert_non_null(strstr(told, " 192.0.2.63|")); /* no room for the rest */
+    assert_non_null(strstr(told, "||only the first 64 of 128 addresses are used"));
+    told[0] = '\0';
+}
+
+/* "10.0.0.0 10.0.0.1 ...", so many. */
+static char *tens_of(char *memory, unsigned count)
+{
+    memory[0] = '\0';
+    for (unsigned i = 0; i < count; i++)
+        sprintf(memory + strlen(memory), "%s10.0.0.%u", i ? " " : "", i);
+    return memory;
+}
+
+static void test_too_many_addresses_are_told(void **state)
+{
+    char list[2048];
+
+    dns_watch_apply(watch, &one);
+    say("a.test", FOUND(1000), tens_of(list, 65));
+    assert_non_null(
+        strstr(told, " 10.0.0.63||only the first 64 of 65 addresses are used"));
+    told[0] = '\0';
+    after(1005);
+    say("a.test", FOUND(1000), list);
+    EXPECT(""); /* said once */
+    after(1005);
+    say("a.test", UNTOLD(ERR_IO), "");
+    EXPECT("");
+    after(1005);
+    say("a.test", FOUND(1000), tens_of(list, 64));
+    assert_int_equal(told[0], '='); /* the same ones, and that is all there are */
+    assert_non_null(strstr(told, " 10.0.0.63|"));
+    assert_null(strstr(told, "||"));
     told[0] = '\0';
 }
 
@@ -427,6 +463,19 @@ static void test_refused_are_dropped(void **state)
     EXPECT("=p a.test: 192.0.2.1|");
 }
 
+/* Who writes the zone can not fill the set with what nobody may use. */
+static void test_refused_take_no_place(void **state)
+{
+    struct snapshot now = denying(&tens);
+    char list[2048];
+
+    dns_watch_apply(watch, &now);
+    strcat(tens_of(list, 100), " 192.0.2.1 192.0.2.2");
+    say("a.test", FOUND(1000), list);
+    EXPECT("p a.test: 192.0.2.1 192.0.2.2||10.0.0.0 and 99 more are refused: in "
+           "resolvers.deny; the others are used");
+}
+
 static void test_last_good_answer_outlasts_refused_ones(void **state)
 {
     struct snapshot now = denying(&link_local);
@@ -516,7 +565,9 @@ int main(void)
         TEST(test_reload),
         TEST(test_other_resolvers),
         TEST(test_no_resolver_to_be_had),
+        TEST(test_too_many_addresses_are_told),
         TEST(test_refused_are_dropped),
+        TEST(test_refused_take_no_place),
         TEST(test_last_good_answer_outlasts_refused_ones),
         TEST(test_nothing_but_refused),
         TEST(test_new_policy_holds_for_what_is_known),
