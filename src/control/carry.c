@@ -181,15 +181,17 @@ static struct pool_record *pool_new(struct registry *registry, str name)
     list_init(&record->servers);
     list_init(&record->names);
     map_init(&record->by_key, registry->pools_by_name.seed);
+    map_init(&record->by_host, registry->pools_by_name.seed);
     map_init(&record->orders, registry->pools_by_name.seed);
     list_add(&registry->pools, &record->node);
     map_put(&registry->pools_by_name, record->live.name, record);
     return record;
 }
 
-static void name_free(struct name_record *name)
+static void name_free(struct pool_record *pool, struct name_record *name)
 {
     list_remove(&name->node);
+    map_remove(&pool->by_host, name->host);
     free_str(name->host);
     free_str(name->why);
     free_str(name->refused);
@@ -202,11 +204,12 @@ static void pool_free(struct registry *registry, struct pool_record *record)
 {
     CHECK(list_is_empty(&record->servers));
     list_each_safe(node, &record->names) {
-        name_free(list_entry(node, struct name_record, node));
+        name_free(record, list_entry(node, struct name_record, node));
     }
     list_remove(&record->node);
     map_remove(&registry->pools_by_name, record->live.name);
     map_close(&record->by_key);
+    map_close(&record->by_host);
     orders_free(record);
     for (unsigned i = 0; i < record->live.worker_count; i++)
         free(record->live.desks[i].scratch);
@@ -225,35 +228,39 @@ struct pool_record *registry_pool(struct registry *registry, str name)
 
 struct name_record *pool_name(struct pool_record *pool, str host)
 {
-    struct name_record *name;
+    struct name_record *name = map_get(&pool->by_host, host);
 
-    list_each(node, &pool->names) {
-        name = list_entry(node, struct name_record, node);
-        if (str_eq(name->host, host))
-            return name;
-    }
+    if (name)
+        return name;
     name = new_zeroed(sizeof *name);
     name->host = copy_str(host);
     list_add(&pool->names, &name->node);
+    map_put(&pool->by_host, name->host, name);
     return name;
 }
 
-static bool is_borne(const struct pool *pool, str host)
+static void note_borne(struct pool_record *pool)
 {
-    for (unsigned i = 0; pool && i < pool->server_count; i++)
-        if (pool->servers[i].addr.family == ADDR_NONE &&
-            str_eq(pool->servers[i].host, host))
-            return true;
-    return false;
+    for (unsigned i = 0; pool->pool && i < pool->pool->server_count; i++) {
+        const struct server_entry *entry = &pool->pool->servers[i];
+        struct name_record *name =
+            entry->addr.family == ADDR_NONE ? map_get(&pool->by_host, entry->host) : NULL;
+
+        if (name)
+            name->is_borne = true;
+    }
 }
 
 void names_sweep(struct pool_record *pool)
 {
+    note_borne(pool);
     list_each_safe(node, &pool->names) {
         struct name_record *name = list_entry(node, struct name_record, node);
 
-        if (!is_borne(pool->pool, name->host))
-            name_free(name);
+        if (!name->is_borne)
+            name_free(pool, name);
+        else
+            name->is_borne = false;
     }
 }
 

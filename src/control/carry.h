@@ -75,6 +75,7 @@ struct server_record {
     bool is_cold;          /* warms up when it is usable (again) */
     bool is_listed;        /* seen while the members are being gone through */
     unsigned farewells;    /* that the prober still owes for it */
+    uint64_t watched_by;   /* number of the snapshot that the prober was told of it by */
     bool is_watched;       /* the prober was last told to watch it */
 };
 
@@ -100,9 +101,10 @@ struct name_record {
     str host;
     struct addr *addrs; /* last good answer, on the heap */
     unsigned addr_count;
-    str why;     /* its own copy: why it has none */
-    str refused; /* its own copy: what of its last answer may not be used; or empty */
-    str cut;     /* its own copy: that its last answer held too many; or empty */
+    str why;       /* its own copy: why it has none */
+    str refused;   /* its own copy: what of its last answer may not be used; or empty */
+    str cut;       /* its own copy: that its last answer held too many; or empty */
+    bool is_borne; /* seen while the servers are being gone through */
 };
 
 struct pool_record {
@@ -111,11 +113,13 @@ struct pool_record {
     struct list servers;            /* struct server_record */
     struct map by_key;              /* the same, by name and address */
     struct list names;              /* struct name_record */
+    struct map by_host;             /* the same, by host */
     struct map orders;              /* struct order, by the server's name */
     const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
     struct tiers_standing standing; /* of its tiers, as last weighed */
     bool has_outliers;              /* its servers have memory for passive health */
+    bool is_stale;                  /* a set is due: reload_members_soon */
     struct meter meter;
 };
 

@@ -139,6 +139,7 @@ void reload_members(struct steward *steward, struct pool_record *pool)
 {
     struct endpoint_set *set;
 
+    pool->is_stale = false;
     voices_look(steward, pool);
     orders_review(steward, pool);
     set = registry_build_set(&steward->registry, pool, sys_wall());
@@ -146,6 +147,43 @@ void reload_members(struct steward *steward, struct pool_record *pool)
     publish_set(steward, pool, set);
     wellness_weigh(steward, pool);
     wellness_watch(steward, pool);
+}
+
+/* A set costs as much as it has members: one for each name of thousands, or for each word
+ * of their agents, would cost the square of that. */
+enum { CHANGES_GAP_NS = 100000000 };
+
+static void reload_stale(struct steward *steward)
+{
+    list_each(node, &steward->registry.pools) {
+        struct pool_record *pool = list_entry(node, struct pool_record, node);
+
+        if (!pool->is_stale || !pool->pool)
+            continue;
+        reload_members(steward, pool);
+        steward->changes.made_at = sys_now();
+    }
+}
+
+static void changes_due(struct timer *timer)
+{
+    reload_stale(container_of(timer, struct steward, changes.timer));
+}
+
+void members_init(struct member_changes *changes)
+{
+    timer_init(&changes->timer, changes_due);
+}
+
+void reload_members_soon(struct steward *steward, struct pool_record *pool)
+{
+    struct loop *loop = &steward->engine.loop;
+    uint64_t due = steward->changes.made_at + CHANGES_GAP_NS;
+
+    pool->is_stale = true;
+    if (steward->changes.timer.due == TIMER_NEVER)
+        timer_set(&loop->timers, &steward->changes.timer,
+                  due > loop->now ? due : loop->now);
 }
 
 static void reload_all_members(struct steward *steward)
@@ -262,6 +300,8 @@ enum err reload_publish(struct steward *steward, struct snapshot *snapshot,
     degrade_look_all(steward);
     steward->registry.has_begun = true;
     apply_settings(steward, old, snapshot);
+    reload_stale(
+        steward); /* what a new policy takes away is gone before its snapshot comes */
     sticky_keys_attach(&steward->sticky_keys, &steward->events, snapshot);
     publish_snapshot(steward, generation, ports.items, ports.count);
     maintenance_apply(steward); /* behind the snapshot, whose pages it names */

@@ -56,6 +56,13 @@ static void stage_health(struct stage *s, unsigned i, enum health health,
     atomic_store(&s->servers[i].live.health, health);
 }
 
+/* A name that servers of the pool bear. */
+static inline void stage_name(struct stage *s, struct name_record *name)
+{
+    list_add(&s->pool_record.names, &name->node);
+    map_put(&s->pool_record.by_host, name->host, name);
+}
+
 static struct stage *stage_new(void)
 {
     size_t size = (sizeof(struct stage) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
@@ -104,6 +111,7 @@ static struct stage *stage_new(void)
 
 static void stage_free(struct stage *s)
 {
+    map_close(&s->pool_record.by_host);
     free(s);
 }
 

@@ -172,7 +172,7 @@ static void test_members(void **state)
     struct name_record name = {.host = STR("app.example")};
     struct scroll out;
 
-    list_add(&s->pool_record.names, &name.node);
+    stage_name(s, &name);
     s->servers[0].entry = NULL;
     s->servers[1].live.addr = (struct addr){0};
     s->entries[1].host = STR("app.example");
@@ -196,7 +196,7 @@ static void test_refused_addresses(void **state)
     s->entries[0].host = s->entries[1].host = STR("app.example");
     stage_health(s, 0, HEALTH_UNRESOLVED, "its name has no address");
     stage_health(s, 1, HEALTH_UNRESOLVED, "its name has no address");
-    list_add(&s->pool_record.names, &name.node);
+    stage_name(s, &name);
     out = written(s);
     assert_holds(&out, "\"state\":\"down\",\"reason\":\"nobody knows it\"");
     assert_null(strstr(out.p, "refused_addresses"));

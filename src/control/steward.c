@@ -285,6 +285,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     timer_init(&steward->housekeeping, housekeeping);
     timer_init(&steward->drain_end, grace_over);
     warming_init(&steward->warming);
+    members_init(&steward->changes);
     adapting_init(&steward->adapting);
     circuits_init(&steward->trials);
     degrade_init(&steward->ladders);
@@ -368,6 +369,7 @@ void steward_free(struct steward *steward)
     timer_remove(&steward->engine.loop.timers, &steward->housekeeping);
     timer_remove(&steward->engine.loop.timers, &steward->drain_end);
     timer_remove(&steward->engine.loop.timers, &steward->warming.timer);
+    timer_remove(&steward->engine.loop.timers, &steward->changes.timer);
     timer_remove(&steward->engine.loop.timers, &steward->adapting);
     timer_remove(&steward->engine.loop.timers, &steward->trials);
     engine_close(&steward->engine);

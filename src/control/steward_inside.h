@@ -68,6 +68,12 @@ struct load_account {
     unsigned episodes;
 };
 
+/* Pools whose set is due: reload_members_soon. */
+struct member_changes {
+    struct timer timer;
+    uint64_t made_at; /* monotonic ns: the latest of them */
+};
+
 /* Degradation: control/degrade.h */
 struct ladders {
     struct list records; /* struct ladder_record */
@@ -102,6 +108,7 @@ struct steward {
     struct watch signals;
     struct timer housekeeping, drain_end;
     struct warming warming;
+    struct member_changes changes;
     struct timer adapting; /* control/adapting.h; runs while a pool has it on */
     struct timer trials;   /* control/circuits.h; an open breaker may be tried then */
     unsigned housekept;    /* how often */
@@ -139,6 +146,11 @@ void steward_snapshot_left(struct steward_desk *desk, struct snapshot *snapshot,
 
 /* A pool's members may have changed: builds and publishes its set, watches its servers. */
 void reload_members(struct steward *steward, struct pool_record *pool);
+
+/* The same, where thousands of members may change one after the other: at once, and for what
+ * comes less than a tenth of a second later, together. */
+void reload_members_soon(struct steward *steward, struct pool_record *pool);
+void members_init(struct member_changes *changes);
 
 /* ---- wellness.c ---- */
 

@@ -57,14 +57,12 @@ static void apply(struct steward *steward, struct server_record *record,
                   const struct load_wish *before)
 {
     struct load_wish now = record_wish(record);
-    struct pool_record *pool = record->pool;
 
     apply_words(steward, record);
     if (load_wish_drains(before) == load_wish_drains(&now) &&
         before->max_connections == now.max_connections)
         return;
-    publish_set(steward, pool, registry_build_set(&steward->registry, pool, sys_wall()));
-    wellness_weigh(steward, pool);
+    reload_members_soon(steward, record->pool);
 }
 
 /* ---- one voice ---- */

@@ -119,13 +119,17 @@ static void watch_server(struct steward *steward, struct server_record *record)
     bool is_wanted = record->entry && pool && pool->check.is_enabled &&
                      record->live.addr.family != ADDR_NONE;
 
-    if (is_wanted) {
+    if (is_wanted && record->is_watched &&
+        record->watched_by == steward->current->number) {
+        return; /* it was told the same */
+    } else if (is_wanted) {
         target = (struct probe_target){
             .server = &record->live,
             .check = pool->check,
             .proxy_protocol = pool->proxy_protocol,
         };
         record->is_watched = true;
+        record->watched_by = steward->current->number;
         prober_watch(steward->prober, &target);
     } else if (record->is_watched) {
         record->is_watched = false;
@@ -243,5 +247,5 @@ void wellness_names_changed(void *owner, const struct dns_news *news)
         return;
     name_learn(name, news->addrs, news->count);
     tell_addresses(steward, news);
-    reload_members(steward, pool);
+    reload_members_soon(steward, pool);
 }

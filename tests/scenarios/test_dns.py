@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import stage
 from stage import DnsServer, Origin, Weir, http_config, until
 
 
@@ -194,6 +195,20 @@ def test_refused_addresses_take_no_place(dns, pair):
         assert w.status()["pools"][0]["cut_addresses"] == [
             {"name": "app.internal", "reason": "only the first 64 of 71 addresses are used"}]
         assert "a name has too many addresses" in w.stderr
+
+
+@pytest.mark.deep
+def test_thousands_of_names_of_one_pool(dns):
+    """Each answer may be news of its own: that must not cost the square of their number."""
+    count = 500 if stage.SANITIZED else 3000
+    for i in range(count):
+        dns.tell(f"h{i}.internal", [f"127.1.{i // 250}.{i % 250 + 1}"], ttl=600)
+    c = config(dns, 9)
+    c["pools"]["main"]["servers"] = [f"h{i}.internal:9" for i in range(count)]
+    c["resolvers"] |= {"timeout": "1s", "max_ttl": "10m"}
+    with Weir(c) as w:
+        until(lambda: not [s for s in w.status()["pools"][0]["servers"]
+                           if s["state"] == "unresolved"], 60)
 
 
 def test_a_new_policy_takes_known_addresses_away(dns, pair):
