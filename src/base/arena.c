@@ -54,6 +54,15 @@ void arena_reset(struct arena *arena)
     begin(arena);
 }
 
+void arena_wipe(struct arena *arena)
+{
+    if (arena->first)
+        explicit_bzero(arena->first, arena->first_size);
+    for (struct arena_block *block = arena->blocks; block; block = block->next)
+        explicit_bzero(block->bytes, block->size);
+    arena_reset(arena);
+}
+
 static struct arena_block *take_block(struct arena *arena, size_t size)
 {
     struct arena_block *block = malloc(sizeof *block + size);

@@ -30,6 +30,9 @@ void arena_init_in(struct arena *arena, void *memory, size_t size, size_t block_
 /* Gives all blocks back; the arena may be used again as after init. */
 void arena_reset(struct arena *arena);
 
+/* As arena_reset, for what held secrets: its bytes are overwritten first. */
+void arena_wipe(struct arena *arena);
+
 /* The slow path of arena_alloc: takes a new block. */
 void *arena_grow(struct arena *arena, size_t size);
 

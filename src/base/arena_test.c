@@ -135,6 +135,24 @@ static void test_copy_and_printf(void **state)
     arena_reset(&arena);
 }
 
+static void test_wipe(void **state)
+{
+    static _Alignas(16) char lent[64];
+    struct arena arena;
+    str secret;
+
+    arena_init_in(&arena, lent, sizeof lent, 0);
+    secret = arena_copy(&arena, STR("a secret"));
+    assert_ptr_equal(secret.p, lent);
+    arena_alloc(&arena, 5000); /* a block of its own */
+    arena_wipe(&arena);
+    for (size_t i = 0; i < sizeof lent; i++)
+        assert_int_equal(lent[i], 0);
+    assert_int_equal(arena.total, 0);
+    assert_ptr_equal(arena_alloc(&arena, 1), lent);
+    arena_reset(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_still_a_place),
         cmocka_unit_test(test_zalloc_clears),
         cmocka_unit_test(test_copy_and_printf),
+        cmocka_unit_test(test_wipe),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,7 @@ static bool keep_lines(str content, uint64_t now, struct text *kept)
             write_line(kept, &key);
         else
             has_others = true;
+        gnutls_memset(&key, 0, sizeof key);
     }
     return has_others;
 }
@@ -132,7 +133,7 @@ static enum err store(const struct snapshot *snapshot, const struct key_line *ke
     }
     if (!e)
         e = append(path, text_str(&line));
-    arena_reset(&scratch);
+    arena_wipe(&scratch);
     gnutls_memset(one, 0, sizeof one);
     return e;
 }
@@ -174,8 +175,9 @@ static void begin(struct sticky_keys *keys, struct event_log *events,
             seal_ring_add(&keys->ring, key.key);
             keys->made_at = key.made_at;
         }
+        gnutls_memset(&key, 0, sizeof key);
     }
-    arena_reset(&scratch);
+    arena_wipe(&scratch);
     keys->is_begun = true;
 }
 
@@ -191,13 +193,16 @@ void sticky_keys_look(struct sticky_keys *keys, struct event_log *events,
         make_key(keys, events, snapshot);
 }
 
-static const struct seal_ring *ring_of_secrets(struct arena *arena,
-                                               const struct sticky *sticky)
+/* Nobody needs the words of the file any more. */
+static const struct seal_ring *ring_of_secrets(struct arena *arena, struct sticky *sticky)
 {
     struct seal_ring *ring = ARENA_NEW(arena, struct seal_ring);
 
-    for (unsigned i = sticky->key_count; i-- > 0;)
+    for (unsigned i = sticky->key_count; i-- > 0;) {
         seal_ring_add_secret(ring, sticky->keys[i]);
+        gnutls_memset((char *)(uintptr_t)sticky->keys[i].p, 0, sticky->keys[i].n);
+    }
+    sticky->keys = NULL;
     return ring;
 }
 

@@ -94,7 +94,7 @@ static void warn_unreadable(str file)
     if (sys_file_read(arena_copy(&arena, file).p, RECORD_MOST, &arena, &text))
         SAY(LOG_WARN, "a reload will fail: the file cannot be read by the user",
             {"file", file});
-    arena_reset(&arena);
+    arena_wipe(&arena);
 }
 
 /* ---- what the supervisor is told ---- */
@@ -119,7 +119,8 @@ static void accepted(void *owner, const struct snapshot *snapshot)
         ask_plain(child->channel, &plea, fd);
         sys_close(fd);
     }
-    arena_reset(&arena);
+    arena_wipe(&arena);
+    record_forget(&child->record);
 }
 
 static void started(struct service *service)
@@ -150,7 +151,7 @@ static bool recall(struct child *child, int fd)
     arena_init(&arena, 0);
     is_good = sys_memory_read(fd, RECORD_MOST, &arena, &bytes) == ERR_OK &&
               record_read(&child->record, bytes);
-    arena_reset(&arena);
+    arena_wipe(&arena);
     child->record.is_played = is_good;
     return is_good;
 }

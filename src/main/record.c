@@ -26,9 +26,9 @@ static void record_add(struct record *record, int kind, str path, str content)
     item->content = arena_copy(&record->arena, content);
 }
 
-static void record_forget(struct record *record)
+void record_forget(struct record *record)
 {
-    arena_reset(&record->arena);
+    arena_wipe(&record->arena); /* the files may hold secrets */
     memset(&record->items, 0, sizeof record->items);
 }
 

@@ -32,6 +32,9 @@ enum { RECORD_MOST = 256 << 20 };
 void record_init(struct record *record, str file);
 void record_close(struct record *record);
 
+/* Lets go of what was read, where somebody else keeps it. */
+void record_forget(struct record *record);
+
 /* The record as bytes, in the arena. */
 str record_write(const struct record *record, struct arena *arena);
 

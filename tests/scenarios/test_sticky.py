@@ -250,6 +250,47 @@ def test_reload_and_restart_forget_nothing(three, tmp_path):
         assert not cookie_of(w.ask(target="/echo", fields=with_cookie(cookie_of(again))))
 
 
+def memory_of(pid):
+    """All that the process may write, as one text."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights, rest = line.split(None, 2)
+            first, last = (int(part, 16) for part in place.split("-"))
+            if not rights.startswith("rw") or "[v" in rest:
+                continue
+            memory.seek(first)
+            while first < last and (piece := memory.read(min(last - first, 1 << 24))):
+                found.append(piece)
+                first += len(piece)
+    return b"".join(found)
+
+
+def test_secrets_are_not_left_in_memory(three, tmp_path):
+    """What a key was read from is overwritten, at the start, at a reload and when one expires."""
+    secrets = {name: base64.b64encode(os.urandom(48)).decode() for name in ("file", "plain")}
+    (tmp_path / "secret").write_text(secrets["file"] + "\n")
+    state = tmp_path / "state"
+    state.mkdir()
+    kept, old = (os.urandom(32).hex() for _ in range(2))
+    now = int(time.time())
+    (state / "sticky.keys").write_text(f"{now - 90 * 86400} {old}\n{now - 2 * 86400} {kept}\n")
+    made = config(three, {"by": "cookie", "keys": [f"${{file:{tmp_path}/secret}}", secrets["plain"]]})
+    made["pools"]["own"] = {"servers": made["pools"]["main"]["servers"], "sticky": "cookie"}
+    made["runtime"] = {"state_dir": str(state)}
+    with Weir(made) as w:
+        for _ in range(2):
+            try:
+                memory = memory_of(w.child)
+            except PermissionError:
+                pytest.skip("the memory of another process can not be read here")
+            fresh = (state / "sticky.keys").read_text().split()[-1]
+            assert memory.find(os.fsencode(str(state))) > 0    # as the configuration has it
+            for name, secret in {**secrets, "kept": kept, "old": old, "fresh": fresh}.items():
+                assert memory.find(secret.encode()) < 0, name
+            w.reload()
+
+
 def test_without_a_place_for_keys(three):
     made = {**config(three, {"by": "cookie"}), "runtime": {"state_dir": "/proc/nowhere"}}
     with Weir(made) as w:

@@ -22,7 +22,7 @@ void complaints_init(struct complaints *complaints, bool is_strict)
 
 void complaints_close(struct complaints *complaints)
 {
-    arena_reset(&complaints->arena);
+    arena_wipe(&complaints->arena); /* the files may hold secrets */
 }
 
 uint32_t complaints_add_source(struct complaints *complaints, str name, str text)

@@ -26,7 +26,7 @@ void conf_release(struct snapshot *snapshot)
     CHECK_MAGIC(snapshot, SNAPSHOT_MAGIC);
     for (unsigned i = 0; i < snapshot->route_count; i++)
         match_close(snapshot->routes[i].match);
-    arena_reset(&snapshot->arena);
+    arena_wipe(&snapshot->arena); /* keys of sticky cookies */
     snapshot->magic = 0;
     free(snapshot);
 }

@@ -11,6 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void scroll_move(struct scroll *scroll, size_t room)
+{
+    char *p = scroll->is_secret ? malloc(room) : realloc(scroll->p, room);
+
+    CHECK(p);
+    if (scroll->is_secret && scroll->p) {
+        memcpy(p, scroll->p, scroll->n);
+        explicit_bzero(scroll->p, scroll->room);
+        free(scroll->p);
+    }
+    scroll->p = p;
+    scroll->room = room;
+}
+
 static char *scroll_room(struct scroll *scroll, size_t n)
 {
     if (scroll->room - scroll->n < n) {
@@ -18,9 +32,7 @@ static char *scroll_room(struct scroll *scroll, size_t n)
 
         while (room - scroll->n < n)
             room *= 2;
-        scroll->p = realloc(scroll->p, room);
-        CHECK(scroll->p);
-        scroll->room = room;
+        scroll_move(scroll, room);
     }
     return scroll->p + scroll->n;
 }
@@ -91,6 +103,8 @@ void scroll_json(struct scroll *scroll, str s)
 
 void scroll_close(struct scroll *scroll)
 {
+    if (scroll->is_secret && scroll->p)
+        explicit_bzero(scroll->p, scroll->room);
     free(scroll->p);
     *scroll = (struct scroll){0};
 }

@@ -10,6 +10,7 @@
 struct scroll {
     char *p; /* all zero is an empty scroll */
     size_t n, room;
+    bool is_secret; /* what it held is overwritten before the memory is given back */
 };
 
 void scroll_add(struct scroll *scroll, str s);

@@ -123,7 +123,7 @@ static bool add_all(struct substitution *s)
 static void substitute_word(struct complaints *complaints, const struct conf_world *world,
                             struct node *node)
 {
-    struct substitution s = {complaints, world, node, {0}};
+    struct substitution s = {complaints, world, node, {.is_secret = true}};
 
     if (add_all(&s)) {
         node->text = arena_copy(&complaints->arena, scroll_str(&s.text));

@@ -53,10 +53,27 @@ static void complain_yaml(struct builder *builder, const char *code, yaml_mark_t
     builder->is_broken = true;
 }
 
+/* Any word may be a secret. */
+static void event_end(yaml_event_t *event)
+{
+    if (event->type == YAML_SCALAR_EVENT)
+        explicit_bzero(event->data.scalar.value, event->data.scalar.length);
+    yaml_event_delete(event);
+}
+
+static void parser_end(yaml_parser_t *parser)
+{
+    explicit_bzero(parser->raw_buffer.start,
+                   (size_t)(parser->raw_buffer.end - parser->raw_buffer.start));
+    explicit_bzero(parser->buffer.start,
+                   (size_t)(parser->buffer.end - parser->buffer.start));
+    yaml_parser_delete(parser);
+}
+
 /* The next event is in builder->event afterwards. */
 static bool next_event(struct builder *builder)
 {
-    yaml_event_delete(&builder->event);
+    event_end(&builder->event);
     if (yaml_parser_parse(&builder->parser, &builder->event))
         return true;
     complain_yaml(builder, "C003", builder->parser.problem_mark,
@@ -376,8 +393,8 @@ struct node *tree_read(struct complaints *complaints, uint32_t file)
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text.p, text.n);
     root = read_stream(&builder);
-    yaml_event_delete(&builder.event);
-    yaml_parser_delete(&builder.parser);
+    event_end(&builder.event);
+    parser_end(&builder.parser);
     free(builder.stack.pairs);
     return root;
 }

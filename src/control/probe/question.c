@@ -196,6 +196,6 @@ void probe_question_free(struct probe_question *question)
     if (!question)
         return;
     pattern_close(&question->regex);
-    arena_reset(&question->arena);
+    arena_wipe(&question->arena);
     free(question);
 }
