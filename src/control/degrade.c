@@ -23,7 +23,10 @@ static void look_now(struct deferred *deferred)
 
 void degrade_init(struct ladders *ladders)
 {
+    const uint64_t seed[2] = {0, 0};
+
     list_init(&ladders->records);
+    map_init(&ladders->by_name, seed);
     deferred_init(&ladders->look, look_now);
 }
 
@@ -37,13 +40,7 @@ void degrade_look_soon(struct steward *steward)
 
 static struct ladder_record *record_find(const struct steward *steward, str name)
 {
-    list_each(node, &steward->ladders.records) {
-        struct ladder_record *record = list_entry(node, struct ladder_record, node);
-
-        if (str_eq(record->live.name, name))
-            return record;
-    }
-    return NULL;
+    return map_get(&steward->ladders.by_name, name);
 }
 
 static struct ladder_record *record_new(struct steward *steward, str name)
@@ -57,12 +54,14 @@ static struct ladder_record *record_new(struct steward *steward, str name)
     record->reason = copy_of(STR(""));
     record->since = sys_wall();
     list_add(&steward->ladders.records, &record->node);
+    map_put(&steward->ladders.by_name, record->live.name, record);
     return record;
 }
 
-static void record_free(struct ladder_record *record)
+static void record_free(struct ladders *ladders, struct ladder_record *record)
 {
     list_remove(&record->node);
+    map_remove(&ladders->by_name, record->live.name);
     free((void *)(uintptr_t)record->live.name.p);
     free((void *)(uintptr_t)record->reason.p);
     free(record);
@@ -90,7 +89,7 @@ void degrade_sweep(struct steward *steward)
         struct ladder_record *record = list_entry(node, struct ladder_record, node);
 
         if (!record->ladder)
-            record_free(record);
+            record_free(&steward->ladders, record);
     }
 }
 
@@ -98,8 +97,9 @@ void degrade_close(struct steward *steward)
 {
     deferred_cancel(&steward->ladders.look);
     while (!list_is_empty(&steward->ladders.records))
-        record_free(
-            list_entry(steward->ladders.records.next, struct ladder_record, node));
+        record_free(&steward->ladders, list_entry(steward->ladders.records.next,
+                                                  struct ladder_record, node));
+    map_close(&steward->ladders.by_name);
 }
 
 /* ---- looking ---- */

@@ -73,13 +73,10 @@ static void look_at_pool(struct steward *steward, struct pool_record *pool, uint
 /* ---- listeners ---- */
 
 /* A listener for TCP has one pool; what comes by one for HTTP may go to any. */
-static uint32_t timeout_of(const struct snapshot *snapshot,
-                           const struct listener *listener)
+static uint32_t longest_timeout(const struct snapshot *snapshot)
 {
     uint32_t longest = 0;
 
-    if (listener->to)
-        return listener->to->drain_timeout;
     for (unsigned i = 0; i < snapshot->pool_count; i++)
         if (snapshot->pools[i].drain_timeout > longest)
             longest = snapshot->pools[i].drain_timeout;
@@ -88,12 +85,15 @@ static uint32_t timeout_of(const struct snapshot *snapshot,
 
 static void note_current_listeners(const struct snapshot *snapshot)
 {
+    uint32_t longest = longest_timeout(snapshot);
+
     for (unsigned i = 0; i < snapshot->listener_count; i++) {
         const struct listener *listener = &snapshot->listeners[i];
         struct listener_record *record =
             container_of(listener->live, struct listener_record, live);
 
-        record->drain = (struct drain){.timeout = timeout_of(snapshot, listener)};
+        record->drain = (struct drain){
+            .timeout = listener->to ? listener->to->drain_timeout : longest};
     }
 }
 

@@ -14,12 +14,6 @@ void overview_server_times(const struct overview *view, const struct server_live
         histogram_sum(out, &server->shards[i].response);
 }
 
-bool overview_route_is_of(const struct route *route, const struct listener *listener)
-{
-    return listener->kind == LISTENER_HTTP &&
-           (!route->match || match_has_listener(route->match, listener->index));
-}
-
 static struct histogram route_times(const struct overview *view,
                                     const struct route *route)
 {

@@ -89,7 +89,4 @@ struct meter_sample overview_server(const struct overview *view,
  * now are looked at. */
 void overview_take(const struct overview *view);
 
-/* May requests that came in at this listener take the route? */
-bool overview_route_is_of(const struct route *route, const struct listener *listener);
-
 #endif

@@ -77,6 +77,7 @@ struct member_changes {
 /* Degradation: control/degrade.h */
 struct ladders {
     struct list records; /* struct ladder_record */
+    struct map by_name;  /* the same */
     struct deferred look;
 };
 

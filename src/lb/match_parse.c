@@ -149,14 +149,14 @@ enum err match_add_method(struct arena *arena, struct match *match, str text)
 void match_add_listener(struct arena *arena, struct match *match, unsigned index)
 {
     unsigned words = index / 64 + 1;
-    uint64_t *grown;
+    uint64_t *bits = (uint64_t *)(uintptr_t)match->listeners; /* made here */
 
-    if (words < match->listener_words)
-        words = match->listener_words;
-    grown = ARENA_ARRAY(arena, uint64_t, words);
-    if (match->listener_words)
-        memcpy(grown, match->listeners, match->listener_words * sizeof *grown);
-    grown[index / 64] |= (uint64_t)1 << (index % 64);
-    match->listeners = grown;
-    match->listener_words = words;
+    if (words > match->listener_words) {
+        bits = ARENA_ARRAY(arena, uint64_t, words);
+        if (match->listener_words)
+            memcpy(bits, match->listeners, match->listener_words * sizeof *bits);
+        match->listeners = bits;
+        match->listener_words = words;
+    }
+    bits[index / 64] |= (uint64_t)1 << (index % 64);
 }

@@ -50,7 +50,7 @@ struct slot {
 
 struct router {
     const struct route *routes;
-    unsigned route_count;
+    uint32_t last;          /* takes what no other one does; NO_ROUTE: none is there */
     struct bucket *buckets; /* the first is for any host */
     unsigned bucket_count;
     struct slot *slots; /* hosts and paths alike */
@@ -221,20 +221,16 @@ static void route_add(struct router *router, struct arena *arena, uint32_t route
             paths_add(router, arena, bucket_add(router, &match->hosts[i]), route);
 }
 
-static bool is_for_listener(const struct route *route, unsigned listener)
-{
-    return listener == ROUTER_ANY_LISTENER || match_has_listener(route->match, listener);
-}
-
 /* Makes room for every key that the routes could bring. */
-static void tables_new(struct router *router, struct arena *arena, unsigned listener)
+static void tables_new(struct router *router, struct arena *arena,
+                       const uint32_t *numbers, unsigned count)
 {
     size_t hosts = 0, keys = 0, room = 4;
 
-    for (unsigned i = 0; i < router->route_count; i++) {
-        const struct match *match = router->routes[i].match;
+    for (unsigned i = 0; i < count; i++) {
+        const struct match *match = router->routes[numbers[i]].match;
 
-        if (!match || !is_for_listener(&router->routes[i], listener))
+        if (!match)
             continue;
         hosts += match->host_count;
         keys += match->host_count +
@@ -249,19 +245,49 @@ static void tables_new(struct router *router, struct arena *arena, unsigned list
     router->bucket_count = 1;
 }
 
-struct router *router_new(struct arena *arena, const struct route *routes, unsigned count,
-                          unsigned listener)
+struct router *router_of(struct arena *arena, const struct route *routes,
+                         const uint32_t *numbers, unsigned count)
 {
     struct router *router = ARENA_NEW(arena, struct router);
 
-    CHECK(count < NO_ROUTE);
     router->routes = routes;
-    router->route_count = count;
-    tables_new(router, arena, listener);
-    for (unsigned i = 0; i < count; i++)
-        if (is_for_listener(&routes[i], listener))
-            route_add(router, arena, i);
+    router->last = NO_ROUTE;
+    tables_new(router, arena, numbers, count);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(numbers[i] < NO_ROUTE);
+        route_add(router, arena, numbers[i]);
+    }
     return router;
+}
+
+struct router *router_new(struct arena *arena, const struct route *routes, unsigned count,
+                          unsigned listener)
+{
+    struct arena scratch;
+    struct router *router;
+    uint32_t *numbers;
+    unsigned held = 0;
+
+    arena_init(&scratch, 0);
+    numbers = ARENA_ARRAY(&scratch, uint32_t, count);
+    for (unsigned i = 0; i < count; i++)
+        if (listener == ROUTER_ANY_LISTENER ||
+            match_has_listener(routes[i].match, listener))
+            numbers[held++] = i;
+    router = router_of(arena, routes, numbers, held);
+    arena_reset(&scratch);
+    return router;
+}
+
+struct router *router_ending_in(struct arena *arena, const struct router *router,
+                                unsigned last)
+{
+    struct router *other = ARENA_NEW(arena, struct router);
+
+    CHECK(last < NO_ROUTE);
+    *other = *router;
+    other->last = last;
+    return other;
 }
 
 /* --- searching --- */
@@ -340,7 +366,7 @@ const struct route *router_find(const struct router *router,
         .facts = facts,
         .host = facts->host,
         .path = facts->path,
-        .best = NO_ROUTE,
+        .best = router->last,
     };
 
     search_bucket(&search, 0);

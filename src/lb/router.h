@@ -21,6 +21,15 @@ enum { ROUTER_ANY_LISTENER = ~0u };
 struct router *router_new(struct arena *arena, const struct route *routes, unsigned count,
                           unsigned listener);
 
+/* The same for those routes that are named here, in order. */
+struct router *router_of(struct arena *arena, const struct route *routes,
+                         const uint32_t *numbers, unsigned count);
+
+/* Another way into the same tables: what none of their routes takes, route `last` does, which
+ * comes behind them all. */
+struct router *router_ending_in(struct arena *arena, const struct router *router,
+                                unsigned last);
+
 /* NULL: no route takes it (404, CAUSE_NO_ROUTE). Looks at facts->listener no more. */
 const struct route *router_find(const struct router *router,
                                 const struct request_facts *facts);

@@ -58,6 +58,43 @@ static void test_random_tables_against_a_plain_walk(void **state)
     assert_true(found > 10000 && missed > 3000);
 }
 
+/* What no route takes goes to the last one, from the same tables. */
+static void test_routers_that_end_otherwise(void **state)
+{
+    struct rand rand;
+
+    rand_seed(&rand, 23);
+    for (int run = 0; run < 100; run++) {
+        struct route routes[ROUTES_MOST + 2] = {0};
+        unsigned count = (unsigned)rand_below(&rand, ROUTES_MOST + 1);
+        uint32_t numbers[ROUTES_MOST];
+        struct router *plain, *one, *two;
+
+        for (unsigned i = 0; i < count; i++) {
+            routes[i].match = test_match_new(&arena, &rand, 5);
+            numbers[i] = i;
+        }
+        plain = router_of(&arena, routes, numbers, count);
+        one = router_ending_in(&arena, plain, count);
+        two = router_ending_in(&arena, plain, count + 1);
+        for (int i = 0; i < 60; i++) {
+            struct test_request request;
+            const struct route *found;
+
+            test_request_draw(&request, &rand);
+            found = router_find(plain, &request.facts);
+            assert_ptr_equal(router_find(one, &request.facts),
+                             found ? found : &routes[count]);
+            assert_ptr_equal(router_find(two, &request.facts),
+                             found ? found : &routes[count + 1]);
+            request_close(&request);
+        }
+        for (unsigned i = 0; i < count; i++)
+            match_close(routes[i].match);
+        arena_reset(&arena);
+    }
+}
+
 /* W101 likewise: the first of all earlier routes that covers it. */
 static void test_shadows_against_a_plain_walk(void **state)
 {
@@ -227,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_random_tables_against_a_plain_walk, teardown),
+        cmocka_unit_test_teardown(test_routers_that_end_otherwise, teardown),
         cmocka_unit_test_teardown(test_shadows_against_a_plain_walk, teardown),
         cmocka_unit_test_teardown(test_first_match_wins, teardown),
         cmocka_unit_test_teardown(test_keys_with_the_same_hash, teardown),

@@ -33,8 +33,31 @@ static void come_from(struct traffic *traffic, const struct listener *listener)
         traffic->is_far |= is_far(&listener->addresses[i]);
 }
 
+/* From the listeners that the route names; without any, from all for http. */
+static struct traffic from_all(const struct snapshot *snapshot)
+{
+    struct traffic all = {0};
+
+    for (unsigned i = 0; i < snapshot->listener_count; i++)
+        if (snapshot->listeners[i].kind == LISTENER_HTTP)
+            come_from(&all, &snapshot->listeners[i]);
+    return all;
+}
+
+static struct traffic from_named(const struct snapshot *snapshot,
+                                 const struct match *match)
+{
+    struct traffic named = {0};
+
+    for (unsigned word = 0; word < match->listener_words; word++)
+        for (uint64_t left = match->listeners[word]; left; left &= left - 1)
+            come_from(&named,
+                      &snapshot->listeners[word * 64 + (unsigned)__builtin_ctzll(left)]);
+    return named;
+}
+
 static void come_by(struct traffic *traffic, const struct route *route,
-                    const struct snapshot *snapshot)
+                    const struct traffic *from)
 {
     uint32_t wait = route->timeouts.response;
 
@@ -42,28 +65,27 @@ static void come_by(struct traffic *traffic, const struct route *route,
         wait = UINT32_MAX;
     if (wait > traffic->longest)
         traffic->longest = wait;
-    for (unsigned i = 0; i < snapshot->listener_count; i++) {
-        const struct listener *listener = &snapshot->listeners[i];
-
-        if (listener->kind == LISTENER_HTTP &&
-            (!route->match || match_has_listener(route->match, i)))
-            come_from(traffic, listener);
-    }
+    traffic->is_tcp |= from->is_tcp;
+    traffic->is_http |= from->is_http;
+    traffic->is_far |= from->is_far;
 }
 
 /* [pool] */
 static struct traffic *find_traffic(const struct snapshot *snapshot, struct arena *arena)
 {
     struct traffic *all = ARENA_ARRAY(arena, struct traffic, snapshot->pool_count);
+    const struct traffic everywhere = from_all(snapshot);
 
     for (unsigned i = 0; i < snapshot->listener_count; i++)
         if (snapshot->listeners[i].to)
             come_from(&all[snapshot->listeners[i].to->index], &snapshot->listeners[i]);
     for (unsigned i = 0; i < snapshot->route_count; i++) {
         const struct route *route = &snapshot->routes[i];
+        bool is_named = route->match && route->match->listeners;
+        struct traffic from = is_named ? from_named(snapshot, route->match) : everywhere;
 
         for (unsigned j = 0; j < route->share_count; j++)
-            come_by(&all[route->shares[j].pool->index], route, snapshot);
+            come_by(&all[route->shares[j].pool->index], route, &from);
     }
     return all;
 }

@@ -2,6 +2,7 @@
 #include "conf.c"
 
 #include "lb/balance.h"
+#include "lb/router.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,6 +89,55 @@ static void load_bad(const char *text, const char *codes)
     assert_string_equal(got.p, codes);
     assert_int_equal(e == ERR_OK, complaints.errors == 0);
     scroll_close(&got);
+}
+
+/* Hundreds of listeners and thousands of routes are not their product. */
+static void listeners_share_what_is_the_same(void **state)
+{
+    const struct listener *listeners;
+
+    load_good("listeners:\n"
+              "  a: {address: ':8080'}\n"
+              "  b: {address: ':8081'}\n"
+              "  named: {address: ':8082'}\n"
+              "  rest: {address: ':8083', to: p}\n"
+              "  also: {address: ':8084', to: p}\n"
+              "routes:\n"
+              "  - {match: {path: /a}, to: p}\n"
+              "  - {match: {path: /b, listener: named}, to: p}\n"
+              "  - {match: {path: /c}, to: p}\n"
+              "pools: {p: {servers: [127.0.0.1:9001]}}\n");
+    listeners = snapshot->listeners;
+    assert_ptr_equal(listeners[0].router, listeners[1].router);
+    assert_ptr_not_equal(listeners[0].router, listeners[2].router);
+    assert_ptr_not_equal(listeners[0].router, listeners[3].router);
+    assert_int_equal(snapshot->route_count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        static const char *const paths[] = {"/a", "/b", "/c", "/d"};
+
+        for (unsigned j = 0; j < array_len(paths); j++) {
+            struct request_facts facts = {.listener = i, .path = str_of(paths[j])};
+            const struct route *route = router_find(listeners[i].router, &facts);
+            bool is_taken = j == 0 || j == 2 || (j == 1 && i == 2);
+
+            assert_ptr_equal(route, is_taken ? &snapshot->routes[j]
+                                    : i > 2  ? &snapshot->routes[i]
+                                             : NULL);
+        }
+    }
+}
+
+static void a_breaker_is_one_for_all_who_name_it(void **state)
+{
+    load_good("listeners: {a: {address: ':8080'}}\n"
+              "breakers: {b: {failures: 3}, c: {failures: 4}}\n"
+              "routes:\n"
+              "  - {match: {path: /a}, to: p, breaker: b}\n"
+              "  - {match: {path: /b}, to: p, breaker: c}\n"
+              "pools: {p: {servers: [127.0.0.1:9001], breaker: b}}\n");
+    assert_ptr_equal(snapshot->pools[0].breaker, snapshot->routes[0].breaker);
+    assert_int_equal(snapshot->pools[0].breaker->failures, 3);
+    assert_int_equal(snapshot->routes[1].breaker->failures, 4);
 }
 
 static void the_shortest_file_has_all_defaults(void **state)
@@ -364,6 +414,8 @@ static void every_balancer_can_be_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(listeners_share_what_is_the_same),
+        TEST(a_breaker_is_one_for_all_who_name_it),
         TEST(the_shortest_file_has_all_defaults),
         TEST(an_object_overrides_key_by_key),
         TEST(times_are_taken_where_they_are_wanted),

@@ -108,6 +108,18 @@ static void check_order(struct reader *reader, const struct draft_ladder *ladder
     }
 }
 
+static void check_page_names(struct reader *reader)
+{
+    const struct draft_ladders *ladders = &reader->draft->ladders;
+    struct names pages;
+
+    page_names(reader, &pages);
+    for (unsigned i = 0; i < ladders->count; i++)
+        for (unsigned level = 0; level < DEGRADE_COUNT; level++)
+            page_name_check(reader, &pages, ladders->items[i].steps[level].page);
+    map_close(&pages.map);
+}
+
 void ladders_resolve(struct reader *reader)
 {
     const struct draft_ladders *ladders = &reader->draft->ladders;
@@ -119,28 +131,45 @@ void ladders_resolve(struct reader *reader)
     if (reader->draft->has_all_pools)
         check_pools(reader);
     check_drops(reader);
-    for (unsigned i = 0; i < ladders->count; i++)
-        for (unsigned level = 0; level < DEGRADE_COUNT; level++)
-            page_name_check(reader, ladders->items[i].steps[level].page);
+    check_page_names(reader);
     for (unsigned i = 0; reader->complaints->errors == before && i < ladders->count; i++)
         check_order(reader, &ladders->items[i]);
 }
 
 /* ---- building ---- */
 
-static const struct pool *find_pool(const struct snapshot *snapshot, str name)
+/* All that ladders and routes name of each other, by name. */
+struct known {
+    struct map pools, routes, ladders;
+};
+
+static void know(struct known *known, const struct draft *draft,
+                 const struct snapshot *snapshot)
 {
+    const uint64_t seed[2] = {0, 0};
+
+    map_init(&known->pools, seed);
+    map_init(&known->routes, seed);
+    map_init(&known->ladders, seed);
     for (unsigned i = 0; i < snapshot->pool_count; i++)
-        if (str_eq(snapshot->pools[i].name, name))
-            return &snapshot->pools[i];
-    return NULL;
+        map_put(&known->pools, snapshot->pools[i].name, &snapshot->pools[i]);
+    for (unsigned i = 0; i < draft->route_count; i++)
+        if (draft->routes[i].name)
+            map_put(&known->routes, snapshot->routes[i].name, &snapshot->routes[i]);
+}
+
+static void forget(struct known *known)
+{
+    map_close(&known->pools);
+    map_close(&known->routes);
+    map_close(&known->ladders);
 }
 
 static void build_ladder(struct reader *reader, const struct draft_ladder *draft,
-                         struct snapshot *snapshot, struct ladder *ladder)
+                         const struct known *known, struct ladder *ladder)
 {
     *ladder = draft->spec;
-    ladder->pool = find_pool(snapshot, draft->pool->text);
+    ladder->pool = map_get(&known->pools, draft->pool->text);
     CHECK(ladder->pool);
     for (unsigned level = 0; level < DEGRADE_COUNT; level++) {
         const struct draft_step *step = &draft->steps[level];
@@ -148,10 +177,12 @@ static void build_ladder(struct reader *reader, const struct draft_ladder *draft
         ladder->rules[level] = step->rule;
         ladder->rules[level].page =
             step->page ? str_keep(reader, step->page->text) : STR("");
-        for (size_t i = 0; i < step->routes.count; i++)
-            for (unsigned r = 0; r < reader->draft->route_count; r++)
-                if (str_eq(snapshot->routes[r].name, step->routes.items[i]->text))
-                    snapshot->routes[r].dropped_at |= 1u << level;
+        for (size_t i = 0; i < step->routes.count; i++) {
+            struct route *route = map_get(&known->routes, step->routes.items[i]->text);
+
+            if (route)
+                route->dropped_at |= 1u << level;
+        }
     }
 }
 
@@ -159,13 +190,20 @@ void ladders_build(struct reader *reader, struct snapshot *snapshot)
 {
     const struct draft *draft = reader->draft;
     unsigned count = draft->ladders.count;
+    struct known known;
 
+    if (!count)
+        return;
+    know(&known, draft, snapshot);
     snapshot->ladders = ARENA_ARRAY(reader->arena, struct ladder, count);
     snapshot->ladder_count = count;
-    for (unsigned i = 0; i < count; i++)
-        build_ladder(reader, &draft->ladders.items[i], snapshot, &snapshot->ladders[i]);
+    for (unsigned i = 0; i < count; i++) {
+        build_ladder(reader, &draft->ladders.items[i], &known, &snapshot->ladders[i]);
+        map_put(&known.ladders, snapshot->ladders[i].name, &snapshot->ladders[i]);
+    }
     for (unsigned r = 0; r < draft->route_count; r++)
-        for (unsigned i = 0; draft->routes[r].ladder && i < count; i++)
-            if (str_eq(snapshot->ladders[i].name, draft->routes[r].ladder->text))
-                snapshot->routes[r].ladder = &snapshot->ladders[i];
+        if (draft->routes[r].ladder)
+            snapshot->routes[r].ladder =
+                map_get(&known.ladders, draft->routes[r].ladder->text);
+    forget(&known);
 }

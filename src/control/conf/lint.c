@@ -36,7 +36,7 @@ static const char *taken_by(struct reader *reader, const struct match *match)
                                      STR_ARG(host), STR_ARG(path)));
 }
 
-/* Does no route look at the listener, so that the router of each one holds all? */
+/* Does no route of the file look at the listener, so that the router of each holds all? */
 static bool are_for_all(const struct route *routes, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -47,17 +47,16 @@ static bool are_for_all(const struct route *routes, unsigned count)
 }
 
 /* A router that holds every route; that of a listener, where it can be. */
-static const struct router *whole_router(const struct snapshot *snapshot,
+static const struct router *whole_router(const struct snapshot *snapshot, unsigned count,
                                          struct arena *scratch)
 {
-    bool is_shared = are_for_all(snapshot->routes, snapshot->route_count);
+    bool is_shared = are_for_all(snapshot->routes, count);
 
     for (unsigned i = 0; is_shared && i < snapshot->listener_count; i++) {
         if (snapshot->listeners[i].router)
             return snapshot->listeners[i].router;
     }
-    return router_new(scratch, snapshot->routes, snapshot->route_count,
-                      ROUTER_ANY_LISTENER);
+    return router_new(scratch, snapshot->routes, count, ROUTER_ANY_LISTENER);
 }
 
 static void check_routes(struct reader *reader, const struct snapshot *snapshot)
@@ -66,7 +65,7 @@ static void check_routes(struct reader *reader, const struct snapshot *snapshot)
     const struct router *router;
 
     arena_init(&scratch, 0);
-    router = whole_router(snapshot, &scratch);
+    router = whole_router(snapshot, reader->draft->route_count, &scratch);
     for (unsigned i = 0; i < reader->draft->route_count; i++) {
         int by = router_shadowed_by(router, i);
         const struct draft_route *wide;
@@ -174,23 +173,34 @@ static void check_pools(struct reader *reader, const struct snapshot *snapshot)
     }
 }
 
-static bool has_route(const struct snapshot *snapshot, const struct listener *listener)
+/* The listeners that routes name; false: one route is for all. */
+static bool find_named(const struct snapshot *snapshot, struct arena *arena,
+                       struct match *named)
 {
     for (unsigned i = 0; i < snapshot->route_count; i++) {
         const struct match *match = snapshot->routes[i].match;
 
-        if (!match || match_has_listener(match, listener->index))
-            return true;
+        if (!match || !match->listeners)
+            return false;
+        for (unsigned word = 0; word < match->listener_words; word++)
+            for (uint64_t left = match->listeners[word]; left; left &= left - 1)
+                match_add_listener(arena, named,
+                                   word * 64 + (unsigned)__builtin_ctzll(left));
     }
-    return false;
+    return true;
 }
 
 static void check_listeners(struct reader *reader, const struct snapshot *snapshot)
 {
+    struct match named = {0};
+
+    if (!find_named(snapshot, &reader->complaints->arena, &named))
+        return;
     for (unsigned i = 0; i < snapshot->listener_count; i++) {
         const struct listener *listener = &snapshot->listeners[i];
 
-        if (listener->kind == LISTENER_HTTP && !has_route(snapshot, listener))
+        if (listener->kind == LISTENER_HTTP &&
+            (!named.listeners || !match_has_listener(&named, i)))
             complain(reader->complaints, "W108", reader->draft->listeners[i].key->place,
                      "listener '%s' has no route: every request there gets 404",
                      word(reader, listener->name));

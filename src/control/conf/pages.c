@@ -66,19 +66,19 @@ static void read_page(struct reader *reader, const struct conf_world *world,
     page->is_json = type->is_json;
 }
 
-void page_name_check(struct reader *reader, const struct node *name)
+void page_names(struct reader *reader, struct names *pages)
 {
     struct draft *draft = reader->draft;
-    struct names pages;
 
-    if (!name || !draft->pages.has_all)
-        return;
-    names_init(&pages);
+    names_init(pages);
     for (unsigned i = 0; i < draft->pages.count; i++)
-        map_put(&pages.map, draft->pages.items[i].key->text, &draft->pages.items[i]);
-    if (!map_get(&pages.map, name->text))
-        complain_name(reader, &pages, "page", "pages", name);
-    map_close(&pages.map);
+        map_put(&pages->map, draft->pages.items[i].key->text, &draft->pages.items[i]);
+}
+
+void page_name_check(struct reader *reader, struct names *pages, const struct node *name)
+{
+    if (name && reader->draft->pages.has_all && !map_get(&pages->map, name->text))
+        complain_name(reader, pages, "page", "pages", name);
 }
 
 /* Of a status before those of its class. */
@@ -111,6 +111,7 @@ static void read_errors(struct reader *reader, const struct conf_world *world)
 void pages_resolve(struct reader *reader, const struct conf_world *world)
 {
     struct draft_pages *pages = &reader->draft->pages;
+    struct names names;
 
     for (unsigned i = 0; i < pages->count; i++) {
         struct draft_page *page = &pages->items[i];
@@ -120,7 +121,9 @@ void pages_resolve(struct reader *reader, const struct conf_world *world)
             read_page(reader, world, page->file, &page->spec);
     }
     read_errors(reader, world);
-    page_name_check(reader, reader->draft->settings.maintenance.page);
+    page_names(reader, &names);
+    page_name_check(reader, &names, reader->draft->settings.maintenance.page);
+    map_close(&names.map);
 }
 
 void pages_build(struct reader *reader, struct snapshot *snapshot)

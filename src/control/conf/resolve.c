@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "lb/balance.h"
-#include "lb/router.h"
 #include "proto/names.h"
 
 #include <stdlib.h>
@@ -242,24 +241,32 @@ void resolve_names(struct reader *reader)
         find_listeners(reader);
 }
 
-/* In the snapshot, a copy for each who names it: they are few and small. */
-static const struct breaker *build_breaker(struct reader *reader, const struct node *name)
-{
-    const struct draft *draft = reader->draft;
-    struct breaker *breaker;
+/* What is named while a snapshot is built. */
+struct known {
+    struct map pools;    /* struct pool */
+    struct map breakers; /* struct breaker, in the snapshot */
+};
 
-    for (unsigned i = 0; name && i < draft->breaker_count; i++) {
-        if (!str_eq(draft->breakers[i].key->text, name->text))
-            continue;
-        breaker = ARENA_NEW(reader->arena, struct breaker);
-        *breaker = draft->breakers[i].spec;
-        return breaker;
+static void build_breakers(struct reader *reader, struct known *known)
+{
+    struct draft *draft = reader->draft;
+    struct breaker *breakers =
+        ARENA_ARRAY(reader->arena, struct breaker, draft->breaker_count);
+
+    for (unsigned i = 0; i < draft->breaker_count; i++) {
+        breakers[i] = draft->breakers[i].spec;
+        map_put(&known->breakers, draft->breakers[i].key->text, &breakers[i]);
     }
-    return NULL;
+}
+
+static const struct breaker *find_breaker(const struct known *known,
+                                          const struct node *name)
+{
+    return name ? map_get(&known->breakers, name->text) : NULL;
 }
 
 static void build_pools(struct reader *reader, struct snapshot *snapshot,
-                        struct map *index)
+                        struct known *known)
 {
     struct draft *draft = reader->draft;
 
@@ -267,13 +274,13 @@ static void build_pools(struct reader *reader, struct snapshot *snapshot,
     snapshot->pool_count = draft->pool_count;
     for (unsigned i = 0; i < draft->pool_count; i++) {
         snapshot->pools[i] = draft->pools[i].spec;
-        snapshot->pools[i].breaker = build_breaker(reader, draft->pools[i].breaker);
+        snapshot->pools[i].breaker = find_breaker(known, draft->pools[i].breaker);
         snapshot->pools[i].learns =
             snapshot->pools[i].breaker || snapshot->pools[i].passive.is_enabled;
         snapshot->pools[i].is_timed =
             snapshot->pools[i].balancer->learn || snapshot->pools[i].adaptive.is_enabled;
         snapshot->pools[i].locality.zone = draft->settings.runtime.zone;
-        map_put(index, snapshot->pools[i].name, &snapshot->pools[i]);
+        map_put(&known->pools, snapshot->pools[i].name, &snapshot->pools[i]);
     }
 }
 
@@ -289,7 +296,7 @@ static enum hedge_by hedges_of(const struct route *route, bool has_own)
 }
 
 static void build_route(struct reader *reader, const struct draft_route *draft,
-                        struct route *route, const struct map *pools)
+                        struct route *route, const struct known *known)
 {
     struct share *shares = ARENA_ARRAY(reader->arena, struct share, draft->uses.count);
     struct match *match = ARENA_NEW(reader->arena, struct match);
@@ -299,11 +306,11 @@ static void build_route(struct reader *reader, const struct draft_route *draft,
     *match = draft->match;
     route->match = draft->has_match ? match : NULL;
     route->slow_client = reader->draft->settings.protect.slow_client;
-    route->breaker = build_breaker(reader, draft->breaker);
+    route->breaker = find_breaker(known, draft->breaker);
     route->shares = shares;
     route->share_count = (unsigned)draft->uses.count;
     for (unsigned i = 0; i < route->share_count; i++) {
-        shares[i].pool = map_get(pools, draft->uses.items[i].name->text);
+        shares[i].pool = map_get(&known->pools, draft->uses.items[i].name->text);
         shares[i].weight = draft->uses.items[i].share;
         route->share_total += shares[i].weight;
         CHECK(shares[i].pool);
@@ -313,7 +320,7 @@ static void build_route(struct reader *reader, const struct draft_route *draft,
 
 /* What an http listener with `to` sends there: all that no route has taken. */
 static void build_last_route(struct reader *reader, const struct draft_listener *listener,
-                             struct route *route, const struct map *pools)
+                             struct route *route, const struct known *known)
 {
     struct draft_route last = {.has_match = true};
     unsigned index = route->index;
@@ -327,7 +334,7 @@ static void build_last_route(struct reader *reader, const struct draft_listener 
     last.spec.action = ROUTE_TO_POOL;
     match_add_listener(reader->arena, &last.match, listener->spec.index);
     *vec_add(&last.uses, &reader->complaints->arena) = (struct use){listener->to, 1};
-    build_route(reader, &last, route, pools);
+    build_route(reader, &last, route, known);
     route->index = index;
 }
 
@@ -337,7 +344,7 @@ static bool has_last_route(const struct draft_listener *listener)
 }
 
 static void build_routes(struct reader *reader, struct snapshot *snapshot,
-                         const struct map *pools)
+                         const struct known *known)
 {
     struct draft *draft = reader->draft;
     unsigned count = draft->route_count;
@@ -347,7 +354,7 @@ static void build_routes(struct reader *reader, struct snapshot *snapshot,
     snapshot->routes = ARENA_ARRAY(reader->arena, struct route, count);
     snapshot->route_count = count;
     for (unsigned i = 0; i < draft->route_count; i++)
-        build_route(reader, &draft->routes[i], &snapshot->routes[i], pools);
+        build_route(reader, &draft->routes[i], &snapshot->routes[i], known);
     for (unsigned i = 0; i < draft->route_count; i++)
         if (snapshot->routes[i].request_headers.count > snapshot->most_request_edits)
             snapshot->most_request_edits = snapshot->routes[i].request_headers.count;
@@ -356,13 +363,13 @@ static void build_routes(struct reader *reader, struct snapshot *snapshot,
         if (!has_last_route(&draft->listeners[i]))
             continue;
         snapshot->routes[count].index = count;
-        build_last_route(reader, &draft->listeners[i], &snapshot->routes[count], pools);
+        build_last_route(reader, &draft->listeners[i], &snapshot->routes[count], known);
         count++;
     }
 }
 
 static void build_listeners(struct reader *reader, struct snapshot *snapshot,
-                            const struct map *pools)
+                            const struct known *known)
 {
     struct draft *draft = reader->draft;
 
@@ -376,20 +383,19 @@ static void build_listeners(struct reader *reader, struct snapshot *snapshot,
         listener->timeouts = draft->settings.defaults.timeouts;
         listener->sizes = draft->settings.defaults.sizes;
         if (draft->listeners[i].to)
-            listener->to = map_get(pools, draft->listeners[i].to->text);
-        if (listener->kind == LISTENER_HTTP)
-            listener->router =
-                router_new(reader->arena, snapshot->routes, snapshot->route_count, i);
+            listener->to = map_get(&known->pools, draft->listeners[i].to->text);
     }
+    routers_build(reader, snapshot);
 }
 
 void resolve_build(struct reader *reader, struct snapshot *snapshot)
 {
     const struct settings *settings = &reader->draft->settings;
     const uint64_t seed[2] = {0, 0};
-    struct map pools;
+    struct known known;
 
-    map_init(&pools, seed);
+    map_init(&known.pools, seed);
+    map_init(&known.breakers, seed);
     snapshot->runtime = settings->runtime;
     snapshot->resolvers = settings->resolvers.spec;
     snapshot->trusted_proxies = settings->trusted;
@@ -397,8 +403,10 @@ void resolve_build(struct reader *reader, struct snapshot *snapshot)
     snapshot->error_log = settings->logs.error;
     snapshot->metrics = settings->metrics;
     snapshot->admin = settings->admin;
-    build_pools(reader, snapshot, &pools);
-    build_routes(reader, snapshot, &pools);
-    build_listeners(reader, snapshot, &pools);
-    map_close(&pools);
+    build_breakers(reader, &known);
+    build_pools(reader, snapshot, &known);
+    build_routes(reader, snapshot, &known);
+    build_listeners(reader, snapshot, &known);
+    map_close(&known.pools);
+    map_close(&known.breakers);
 }

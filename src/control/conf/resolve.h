@@ -22,9 +22,6 @@ void pages_build(struct reader *reader, struct snapshot *snapshot);
 void ladders_resolve(struct reader *reader);
 void ladders_build(struct reader *reader, struct snapshot *snapshot);
 
-/* Complains of a page that does not exist; NULL is fine. */
-void page_name_check(struct reader *reader, const struct node *name);
-
 /* Names of one kind of thing, for complaints about one that does not exist. */
 struct names {
     struct map map;
@@ -38,8 +35,15 @@ void names_init(struct names *names);
 void complain_name(struct reader *reader, struct names *names, const char *thing,
                    const char *label, const struct node *node);
 
+/* The names of all pages; and complains of one that is not among them. NULL is fine. */
+void page_names(struct reader *reader, struct names *pages);
+void page_name_check(struct reader *reader, struct names *pages, const struct node *name);
+
 /* Fills the snapshot from a draft without errors. */
 void resolve_build(struct reader *reader, struct snapshot *snapshot);
+
+/* Gives each http listener the router of its routes (routers.c). */
+void routers_build(struct reader *reader, struct snapshot *snapshot);
 
 /* Warnings about a whole configuration without errors (lint.c). */
 void lint(struct reader *reader, const struct snapshot *snapshot);

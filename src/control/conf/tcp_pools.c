@@ -7,43 +7,41 @@
 #include "control/conf/resolve.h"
 #include "lb/key.h"
 
-/* A tcp listener that sends to this pool, or NULL. */
-static const struct draft_listener *tcp_user(const struct draft *draft, str pool)
-{
-    for (unsigned i = 0; i < draft->listener_count; i++) {
-        const struct draft_listener *listener = &draft->listeners[i];
+/* Pools by name, and what leads to them. */
+struct users {
+    struct map tcp;      /* to the first struct draft_listener that sends there */
+    struct map requests; /* where requests come: to anything */
+    bool is_any;         /* requests may come to each pool */
+};
 
-        if (listener->spec.kind == LISTENER_TCP && listener->to &&
-            str_eq(listener->to->text, pool))
-            return listener;
-    }
-    return NULL;
+static void note_listener(struct users *users, struct draft_listener *listener)
+{
+    struct map *map =
+        listener->spec.kind == LISTENER_TCP ? &users->tcp : &users->requests;
+
+    if (listener->to && !map_get(map, listener->to->text))
+        map_put(map, listener->to->text, listener);
 }
 
 /* A route without a target has a mistake, and may have been meant for any pool. */
-static bool may_lead_to(const struct draft_route *route, str pool)
+static void note_route(struct users *users, struct draft_route *route)
 {
     for (size_t i = 0; i < route->uses.count; i++)
-        if (str_eq(route->uses.items[i].name->text, pool))
-            return true;
-    return route->spec.action == ROUTE_TO_POOL && !route->uses.count;
+        map_put(&users->requests, route->uses.items[i].name->text, route);
+    users->is_any |= route->spec.action == ROUTE_TO_POOL && !route->uses.count;
 }
 
-static bool may_get_requests(const struct draft *draft, str pool)
+static void find_users(struct draft *draft, struct users *users)
 {
-    if (!draft->has_all_listeners || !draft->has_all_routes)
-        return true;
-    for (unsigned i = 0; i < draft->listener_count; i++) {
-        const struct draft_listener *listener = &draft->listeners[i];
+    const uint64_t seed[2] = {0, 0};
 
-        if (listener->spec.kind == LISTENER_HTTP && listener->to &&
-            str_eq(listener->to->text, pool))
-            return true;
-    }
+    map_init(&users->tcp, seed);
+    map_init(&users->requests, seed);
+    users->is_any = !draft->has_all_listeners || !draft->has_all_routes;
+    for (unsigned i = 0; i < draft->listener_count; i++)
+        note_listener(users, &draft->listeners[i]);
     for (unsigned i = 0; i < draft->route_count; i++)
-        if (may_lead_to(&draft->routes[i], pool))
-            return true;
-    return false;
+        note_route(users, &draft->routes[i]);
 }
 
 /* ---- with any tcp listener ---- */
@@ -183,18 +181,22 @@ static void check_idle(struct reader *reader, const struct draft_pool *pool,
 
 void tcp_pools_check(struct reader *reader)
 {
-    const struct draft *draft = reader->draft;
+    struct draft *draft = reader->draft;
+    struct users users;
 
+    find_users(draft, &users);
     for (unsigned i = 0; i < draft->pool_count; i++) {
         const struct draft_pool *pool = &draft->pools[i];
-        const struct draft_listener *user = tcp_user(draft, pool->spec.name);
+        const struct draft_listener *user = map_get(&users.tcp, pool->spec.name);
 
         if (!user)
             continue;
         check_key(reader, pool, user);
         check_sticky(reader, pool, user);
         check_adaptive(reader, pool, user);
-        if (!may_get_requests(draft, pool->spec.name))
+        if (!users.is_any && !map_get(&users.requests, pool->spec.name))
             check_idle(reader, pool, user);
     }
+    map_close(&users.tcp);
+    map_close(&users.requests);
 }

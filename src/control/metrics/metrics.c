@@ -2,6 +2,7 @@
 #include "control/metrics/metrics.h"
 
 #include "control/metrics/exposition.h"
+#include "lb/match.h"
 
 str metrics_code_text(unsigned class)
 {
@@ -181,19 +182,34 @@ static void write_listeners(const struct overview *view, struct scroll *out)
 
 /* ---- routes ---- */
 
-/* The listener whose requests a route takes; none where there are several. */
-static str only_listener(const struct overview *view, const struct route *route)
+/* The listener for http; empty where there are several. */
+static str only_listener(const struct snapshot *snapshot)
 {
     str found = STR("");
 
-    for (unsigned i = 0; i < view->snapshot->listener_count; i++) {
-        const struct listener *listener = &view->snapshot->listeners[i];
-
-        if (!overview_route_is_of(route, listener))
+    for (unsigned i = 0; i < snapshot->listener_count; i++) {
+        if (snapshot->listeners[i].kind != LISTENER_HTTP)
             continue;
         if (found.n)
             return STR("");
-        found = listener->name;
+        found = snapshot->listeners[i].name;
+    }
+    return found;
+}
+
+/* The listener that a route names; empty where there are several. */
+static str named_listener(const struct snapshot *snapshot, const struct match *match)
+{
+    str found = STR("");
+
+    for (unsigned word = 0; word < match->listener_words; word++) {
+        uint64_t bits = match->listeners[word];
+
+        if (!bits)
+            continue;
+        if (found.n || bits & (bits - 1))
+            return STR("");
+        found = snapshot->listeners[word * 64 + (unsigned)__builtin_ctzll(bits)].name;
     }
     return found;
 }
@@ -209,6 +225,7 @@ static void route_times(const struct overview *view, const struct route *route,
 static void write_requests(const struct overview *view, struct scroll *out)
 {
     static const char name[] = "weir_requests_total";
+    str everywhere = only_listener(view->snapshot);
     struct histogram times;
 
     exposition_family(out, name, "counter",
@@ -216,7 +233,9 @@ static void write_requests(const struct overview *view, struct scroll *out)
                       "serves several.");
     for (unsigned i = 0; i < view->snapshot->route_count; i++) {
         const struct route *route = &view->snapshot->routes[i];
-        str listener = only_listener(view, route);
+        str listener = route->match && route->match->listeners
+                           ? named_listener(view->snapshot, route->match)
+                           : everywhere;
 
         for (unsigned class = 0; class < CODE_CLASSES; class ++) {
             route_times(view, route, class, &times);

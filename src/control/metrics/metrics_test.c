@@ -203,6 +203,46 @@ static void test_a_route_of_several_listeners(void **state)
     stage_free(s);
 }
 
+static void expect_listener(struct stage *s, const char *listener)
+{
+    struct scroll out = written(s);
+    char line[200];
+
+    snprintf(line, sizeof line,
+             "weir_requests_total{listener=\"%s\",route=\"all\",code=\"2xx\","
+             "protocol=\"http1\"} 1",
+             listener);
+    assert_has(&out, line);
+    scroll_close(&out);
+}
+
+static void test_a_route_that_names_its_listener(void **state)
+{
+    static const uint64_t second[] = {0, 2}, both[] = {1, 2}, first[] = {1};
+    struct stage *s = stage_new();
+    struct listener listeners[66];
+    struct match match = {.listeners = second, .listener_words = 2};
+
+    for (unsigned i = 0; i < array_len(listeners); i++)
+        listeners[i] = s->listener;
+    listeners[65].name = STR("last");
+    s->snapshot.listeners = listeners;
+    s->snapshot.listener_count = array_len(listeners);
+    s->route.match = &match;
+    histogram_add(&s->route_shards[0].duration[2], 7000000);
+    expect_listener(s, "last");
+    match.listeners = both;
+    expect_listener(s, "");
+    match = (struct match){.listeners = first, .listener_words = 1};
+    expect_listener(s, "web");
+    s->route.match = NULL;
+    expect_listener(s, "");
+    for (unsigned i = 0; i < 65; i++)
+        listeners[i].kind = LISTENER_TCP;
+    expect_listener(s, "last"); /* no other one is for requests */
+    stage_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_auto_beyond_a_thousand),
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_a_route_of_several_listeners),
+        cmocka_unit_test(test_a_route_that_names_its_listener),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
