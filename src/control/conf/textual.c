@@ -75,6 +75,20 @@ bool scan_is_line_end(const struct scan *scan, const char *at)
            (*at == '\r' && (at + 1 == scan->end || at[1] == '\n'));
 }
 
+bool scan_is_space(struct scan *scan, struct mark mark)
+{
+    str rest = str_slice(mark.at, scan->end), c = str_upto(rest, utf8_size(rest));
+    char message[64];
+
+    if (!utf8_is_blank(c))
+        return true;
+    snprintf(message, sizeof message, "this is no space but another blank (U+%04X)",
+             (unsigned)utf8_code(c));
+    complaint_help(scan_complain(scan, "C003", mark, c, message),
+                   "write a plain space: text copied from a page may hold others");
+    return false;
+}
+
 bool scan_blanks(struct scan *scan)
 {
     while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t')) {
@@ -84,7 +98,8 @@ bool scan_blanks(struct scan *scan)
         }
         scan->at++;
     }
-    return true;
+    return scan->at == scan->end || (unsigned char)*scan->at < 0x80 ||
+           scan_is_space(scan, scan_mark(scan));
 }
 
 bool scan_is_done(const struct scan *scan)

@@ -95,12 +95,16 @@ void complain_no_colon(struct scan *scan, struct mark mark, str words)
 {
     char message[192];
     struct complaint *complaint;
+    struct mark behind = mark;
     size_t n = 0;
     str name, rest;
 
     while (n < words.n && !strchr(":= \t[{", words.p[n]))
         n++;
     name = str_upto(words, n ? n : words.n);
+    behind.at = words.p + n + 1;
+    if (n + 1 < words.n && words.p[n] == ':' && !scan_is_space(scan, behind))
+        return;
     rest = str_trim(str_from(words, name.n));
     if (rest.n && (rest.p[0] == ':' || rest.p[0] == '='))
         rest = str_trim(str_from(rest, 1));

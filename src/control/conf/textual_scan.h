@@ -63,7 +63,9 @@ static inline bool scan_is_inner(const struct scan *scan, const char *at)
 bool scan_is_done(const struct scan *scan);
 /* At the end of a line: a comment ends a plain value, which no line can go on with then. */
 void scan_end_plain(struct scan *scan);
-/* Skips spaces; false at a tab, which is complained of. */
+/* False at a blank beyond ASCII, which is complained of. */
+bool scan_is_space(struct scan *scan, struct mark mark);
+/* Skips spaces; false at a tab or another blank, which is complained of. */
 bool scan_blanks(struct scan *scan);
 /* To the beginning of the next line; false at the end of the text. */
 bool scan_next_line(struct scan *scan);

@@ -52,6 +52,15 @@ static inline bool utf8_is_unseen(str c)
            code == 0xfeff || (code & 0xfffe) == 0xfffe;
 }
 
+/* Looks like a space and is none: no-break spaces and their like, as copied from web pages. */
+static inline bool utf8_is_blank(str c)
+{
+    uint32_t code = c.n > 1 ? utf8_code(c) : 'x';
+
+    return code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200b) ||
+           code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
 /* How many characters s is wide; a wrong byte counts as one. */
 static inline uint32_t utf8_width(str s)
 {
