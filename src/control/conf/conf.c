@@ -50,12 +50,19 @@ static void read_draft(struct reader *reader, struct node *root, bool is_whole)
     draft->has_all_pools = draft->has_all_breakers = false;
 }
 
-static void complain_nothing(struct complaints *complaints)
+static void complain_nothing(struct complaints *complaints, const struct draft *draft)
 {
-    complaint_help(complain(complaints, "C050", (struct place){0, 1, 1, 1},
-                            "there is nothing to do: no listener is configured"),
-                   "the shortest configuration is: listen: \":8080\" and to: "
-                   "[127.0.0.1:9001]");
+    struct complaint *complaint =
+        complain(complaints, "C050", (struct place){0, 1, 1, 1},
+                 "there is nothing to do: no listener is configured");
+
+    if (draft->pool_count)
+        complaint_help(complaint, "add listeners: {main: {address: \":8080\", to: %s}}",
+                       complaint_word(complaints, draft->pools[0].key->text));
+    else
+        complaint_help(complaint,
+                       "the shortest configuration is: listen: \":8080\" and to: "
+                       "[127.0.0.1:9001]");
 }
 
 /* *tree: the configuration in its long form; lives as long as the complaints. */
@@ -76,7 +83,7 @@ static enum err load(const struct conf_world *world, struct complaints *complain
         ladders_resolve(&reader);
         resolve_try_addresses(&reader, world);
         if (complaints->errors == 0 && draft.listener_count == 0)
-            complain_nothing(complaints);
+            complain_nothing(complaints, &draft);
     }
     if (complaints->errors) {
         for (unsigned i = 0; i < draft.route_count; i++)

@@ -89,6 +89,8 @@ bool list_wanted(struct reader *reader, const struct pair *pair)
 
         if (str_next(&rest, ' ', &piece) && piece.n > 1 && piece.p[0] == '-')
             piece = str_from(piece, 1);
+        if (str_ends(piece, STR(",")))
+            piece.n--;
         complaint_help(complaint, "write one item per line: '- %s'",
                        complaint_word(reader->complaints, piece));
     } else {
@@ -499,6 +501,8 @@ static void complain_unknown(struct reader *reader, const struct section *sectio
     }
     if (!foreign_suggest(complaint, section->name, key->text))
         complaint_suggest(complaint, key->text);
+    if (!complaint->help.count)
+        elsewhere_suggest(complaint, rows, key->text);
 }
 
 static void complain_missing(struct reader *reader, const struct section *section,
