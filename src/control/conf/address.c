@@ -49,8 +49,9 @@ static bool complain_scheme(struct reader *reader, const struct node *node)
 
     str_next(&rest, '/', &host);
     complaint_help(complain_address(reader, node),
-                   "write host and port without a scheme: %s",
-                   complaint_word(reader->complaints, host));
+                   "write host and port without a scheme: %s%s",
+                   complaint_word(reader->complaints, host),
+                   str_find_char(host, ':') < 0 ? ":80" : "");
     return false;
 }
 
@@ -60,6 +61,26 @@ static bool complain_no_port(struct reader *reader, const struct node *node)
 
     complaint_help(complaint, "write '%s:80'", word_of(reader, node));
     return false;
+}
+
+/* `10.0.0.1:80 weight=3`, `10.0.0.1:80;`: there is a port, and something behind it. */
+static void help_behind(struct reader *reader, const struct node *node,
+                        struct complaint *complaint, str port)
+{
+    size_t before = (size_t)(port.p - node->text.p), digits = 0;
+    const char *word;
+
+    while (digits < port.n && port.p[digits] >= '0' && port.p[digits] <= '9')
+        digits++;
+    if (digits == 0 || digits == port.n)
+        return;
+    word = complaint_word(reader->complaints, str_upto(node->text, before + digits));
+    if (port.p[digits] == ' ' || port.p[digits] == '=')
+        complaint_help(
+            complaint,
+            "settings of a server stand in a map: {address: \"%s\", weight: 3}", word);
+    else if (!strchr(".+-_", port.p[digits]))
+        complaint_help(complaint, "write '%s'", word);
 }
 
 static bool read_port(struct reader *reader, const struct node *node, str port,
@@ -76,6 +97,7 @@ static bool read_port(struct reader *reader, const struct node *node, str port,
                          "port must be 1 to 65535, got '%s'",
                          complaint_word(reader->complaints, port));
     complaint_label(complaint, STR("port"));
+    help_behind(reader, node, complaint, port);
     return false;
 }
 
@@ -97,6 +119,17 @@ static bool complain_brackets(struct reader *reader, const struct node *node)
     return false;
 }
 
+/* "10.0.0.1:80, 10.0.0.2:80" in one text. */
+static void help_list(struct complaint *complaint, str text)
+{
+    str rest = text, first = STR_NONE;
+    char between = str_find_char(text, ',') >= 0 ? ',' : ' ';
+
+    if (str_next(&rest, between, &first) && rest.n)
+        complaint_help(complaint, "several are a list: [\"" STR_FMT "\", ...]",
+                       STR_ARG(str_trim(first)));
+}
+
 /* Cuts and complains; the pieces are slices of the node's text. */
 static bool cut(struct reader *reader, const struct node *node, str *host, str *port)
 {
@@ -111,7 +144,7 @@ static bool cut(struct reader *reader, const struct node *node, str *host, str *
     if (str_find_char(node->text, '[') < 0 && str_find(node->text, STR(":")) >= 0 &&
         str_find_char(node->text, ' ') < 0)
         return complain_brackets(reader, node);
-    complain_address(reader, node);
+    help_list(complain_address(reader, node), node->text);
     return false;
 }
 

@@ -214,6 +214,9 @@ void adaptive_settle(struct reader *reader, const struct pair *given,
 /* Letters, digits, '-', '_', '.', at most 128; complains (C039) and says false. */
 bool name_check(struct reader *reader, const struct node *name);
 
+/* How a path is written, for a complaint about a text that is none. */
+void help_path(struct reader *reader, struct complaint *complaint, str text);
+
 /* A token of RFC 9110 5.6.2, at most 256 letters: the name of a header, a cookie or a
  * method. */
 bool text_is_token(str text);

@@ -249,6 +249,16 @@ static bool read_plain(struct flow *flow)
     return true;
 }
 
+/* At a quote: the word in it, quotes and all; the quote alone where it goes on. */
+static str quoted_word(const struct scan *scan)
+{
+    const char *at = scan->at + 1;
+
+    while (!scan_is_line_end(scan, at) && *at != *scan->at)
+        at++;
+    return scan_is_line_end(scan, at) ? (str){scan->at, 1} : str_slice(scan->at, at + 1);
+}
+
 /* A value is about to begin although one is complete. */
 static bool complain_joined(struct flow *flow)
 {
@@ -257,7 +267,9 @@ static bool complain_joined(struct flow *flow)
     struct mark mark = scan_mark(scan);
     str word = {scan->at, 1};
 
-    if (!is_flow_sign(*scan->at) && *scan->at != '"' && *scan->at != '\'')
+    if (*scan->at == '"' || *scan->at == '\'')
+        word = quoted_word(scan);
+    else if (!is_flow_sign(*scan->at))
         word = read_word(scan);
     if (*level->open.at == '{' && level->entry == ENTRY_KEY) {
         complain_no_colon(scan, level->first, level->last);

@@ -23,6 +23,36 @@ bool text_has_control(str text)
     return false;
 }
 
+/* What was most likely meant as a path: not the scheme, method, host or fragment beside it. */
+static str path_meant(str text)
+{
+    long scheme = str_find(text, STR("://")), slash, cut;
+
+    if (scheme >= 0) {
+        text = str_from(text, (size_t)scheme + 3);
+        slash = str_find_char(text, '/');
+        text = slash < 0 ? STR("/") : str_from(text, (size_t)slash);
+    }
+    cut = str_find(text, STR(" /"));
+    if (cut >= 0)
+        text = str_from(text, (size_t)cut + 1);
+    cut = str_find_char(text, '#');
+    return cut > 0 ? str_upto(text, (size_t)cut) : text;
+}
+
+void help_path(struct reader *reader, struct complaint *complaint, str text)
+{
+    str meant = path_meant(text);
+    const char *word = complaint_word(reader->complaints, meant);
+
+    if (!meant.n || meant.p[0] != '/')
+        complaint_help(complaint, "write '/%s'", word);
+    else if (meant.n != text.n)
+        complaint_help(complaint, "write '%s'", word);
+    else
+        complaint_help(complaint, "blanks, and what is not ASCII, are written as %%XX");
+}
+
 bool name_check(struct reader *reader, const struct node *name)
 {
     str text = name->text;

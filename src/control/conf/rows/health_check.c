@@ -18,8 +18,8 @@ static void read_path(struct reader *reader, const struct conf_row *row,
     if (node->text.n && node->text.p[0] == '/' && uri_split(node->text, &uri) == ERR_OK)
         *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
     else
-        complaint_help(complain_value(reader, "C029", node, "is not a path"),
-                       "write '/%s'", word_of(reader, node));
+        help_path(reader, complain_value(reader, "C029", node, "is not a path"),
+                  node->text);
 }
 
 static const struct conf_form path_form = {

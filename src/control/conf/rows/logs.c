@@ -105,8 +105,8 @@ static void read_metrics_path(struct reader *reader, const struct conf_row *row,
     if (!node)
         return;
     if (node->text.n == 0 || node->text.p[0] != '/')
-        complaint_help(complain_value(reader, "C029", node, "is not a path"),
-                       "write '/%s'", word_of(reader, node));
+        help_path(reader, complain_value(reader, "C029", node, "is not a path"),
+                  node->text);
     else
         *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
 }
@@ -162,11 +162,16 @@ static void read_admin_address(struct reader *reader, const struct conf_row *row
 {
     const struct node *node = word_wanted(reader, pair);
     struct addr addr;
+    uint64_t port;
 
     if (!node)
         return;
     if (node->text.n == 0 || word_is_off(node->text))
         *CONF_FIELD(object, row, str) = STR("");
+    else if (str_to_u64(node->text, &port)) /* never everybody by a slip */
+        complaint_help(complain_value(reader, "C026", node, "is not an address"),
+                       "write '127.0.0.1:%s' for this machine alone",
+                       word_of(reader, node));
     else if (address_read_listen(reader, node, &addr))
         *CONF_FIELD(object, row, str) = str_keep(reader, node->text);
 }

@@ -72,9 +72,28 @@ static void complain_regex(struct reader *reader, const struct node *node,
 {
     struct place place = node_part(node, 1 + error->offset, 1);
 
+    struct complaint *complaint;
+
     if (node->is_exact)
         place.length = 1;
-    complain(reader->complaints, "C028", place, "regular expression: %s", error->message);
+    complaint = complain(reader->complaints, "C028", place, "regular expression: %s",
+                         error->message);
+    if (str_starts(node->text, STR("~*")))
+        complaint_help(complaint,
+                       "for capital and small letters alike: '~(?i)" STR_FMT "'",
+                       STR_ARG(str_trim(str_from(node->text, 2))));
+}
+
+/* nginx's `~ ^/a`, which would be an expression that begins with a blank. */
+static void complain_blank(struct reader *reader, const struct node *node)
+{
+    struct place place = node_part(node, 1, 1);
+
+    complaint_help(complain(reader->complaints, "C028", place,
+                            "regular expression: it begins with a blank, and no path "
+                            "does"),
+                   "write '~%s'",
+                   complaint_word(reader->complaints, str_trim(str_from(node->text, 1))));
 }
 
 static void complain_path(struct reader *reader, const struct node *node)
@@ -86,8 +105,11 @@ static void complain_path(struct reader *reader, const struct node *node)
 
     if (str_find_char(text, '?') >= 0)
         complaint_help(complaint, "match the part behind '?' by 'query'");
+    else if (text.n && text.p[0] == '^')
+        complaint_help(complaint, "a regular expression stands behind a '~': '~%s'",
+                       word);
     else if (text.n && text.p[0] != '/' && str_find_char(text, '*') < 0)
-        complaint_help(complaint, "write '/%s'", word);
+        help_path(reader, complaint, text);
     else if (str_find_char(text, '*') == (long)text.n - 1 && text.n > 1)
         complaint_help(complaint, "write '" STR_FMT "/*'", (int)text.n - 1, text.p);
     else
@@ -120,6 +142,8 @@ static void read_path(struct reader *reader, const struct conf_row *row,
 
         if (!is_regex && has_blank(word->text))
             complain_path(reader, word);
+        else if (str_starts(word->text, STR("~ ")))
+            complain_blank(reader, word);
         else if (path_match_parse(reader->arena, word->text, &path, &error) == ERR_OK)
             *vec_add(&paths, reader->arena) = path;
         else if (is_regex)
