@@ -39,6 +39,7 @@ enum conf_flag {
     CONF_SHORT = 1 << 4,    /* a short form: rewritten before rows are read */
     CONF_OPTIONAL = 1 << 6, /* a section that is not there unless it is written */
     CONF_SECRET = 1 << 7,   /* never printed */
+    CONF_LEAD = 1 << 8,     /* what a single value in the section's place would be */
     CONF_DEFAULTS = 1 << 5, /* starts from the section of that name in `defaults` */
 };
 

@@ -52,8 +52,7 @@ static void form_words(struct scroll *out, const struct conf_form *form)
         scroll_format(out, "%s%s", i ? ", " : "", word);
 }
 
-/* What one writes: "a duration, 1ms to 720h; or off". */
-static void value_words(struct scroll *out, const struct conf_row *row)
+void row_words(struct scroll *out, const struct conf_row *row)
 {
     static const char *const words[] = {
         [CONF_FLAG] = "true or false",
@@ -100,7 +99,7 @@ static void markdown_table(struct scroll *out, const struct conf_row *rows)
                STR("\n| setting | value | default | |\n| --- | --- | --- | --- |\n"));
     for (const struct conf_row *row = rows; row->name; row++) {
         scroll_format(out, "| `%s` | ", row->name);
-        value_words(out, row);
+        row_words(out, row);
         if (row->flags & CONF_REQUIRED)
             scroll_add(out, STR(" | needed"));
         else if (row->flags & CONF_DEFAULTS)
@@ -209,7 +208,7 @@ static void man_rows(struct scroll *out, const struct conf_row *rows)
         scroll_format(out, ".TP\n.B %s\n", row->name);
         roff(out, row->doc);
         words.n = 0;
-        value_words(&words, row);
+        row_words(&words, row);
         scroll_char(&words, '\0');
         scroll_add(out, STR("\n.br\nValue: "));
         roff(out, words.p);

@@ -7,9 +7,6 @@
 
 #include "base/check.h"
 #include "control/conf/foreign.h"
-#include "control/conf/value.h"
-
-#include <stdio.h>
 
 enum { ROWS_MOST = 40, SHORT_WORDS_MOST = 4 };
 
@@ -40,6 +37,23 @@ static const char *key_of(struct reader *reader, const struct pair *pair)
     return pair->key ? complaint_word(reader->complaints, pair->key->text) : "item";
 }
 
+static void help_row(struct complaint *complaint, const struct conf_row *row)
+{
+    struct scroll words = {0};
+
+    row_words(&words, row);
+    complaint_help(complaint, "'%s' is " STR_FMT, row->name, STR_ARG(scroll_str(&words)));
+    scroll_close(&words);
+}
+
+/* What would be right, where it is known which setting that is. */
+static void help_value(struct reader *reader, struct complaint *complaint,
+                       const struct pair *pair)
+{
+    if (reader->row && pair->key && str_eq(pair->key->text, str_of(reader->row->name)))
+        help_row(complaint, reader->row);
+}
+
 /* C014 for a value that is not there. */
 static bool is_there(struct reader *reader, const struct pair *pair)
 {
@@ -48,8 +62,10 @@ static bool is_there(struct reader *reader, const struct pair *pair)
     if (pair->value->kind != NODE_NONE)
         return true;
     if (pair->key && pair->key->place.line)
-        complain(reader->complaints, "C014", pair->key->place, "'%s' has no value",
-                 key_of(reader, pair));
+        help_value(reader,
+                   complain(reader->complaints, "C014", pair->key->place,
+                            "'%s' has no value", key_of(reader, pair)),
+                   pair);
     else
         complain(reader->complaints, "C014", pair->value->place,
                  "this item has no value");
@@ -64,8 +80,10 @@ const struct node *word_wanted(struct reader *reader, const struct pair *pair)
     if (pair->value->kind == NODE_WORD)
         return pair->value;
     if (pair->key)
-        complain(reader->complaints, "C014", pair->value->place,
-                 "'%s' must be a single value", key_of(reader, pair));
+        help_value(reader,
+                   complain(reader->complaints, "C014", pair->value->place,
+                            "'%s' must be a single value", key_of(reader, pair)),
+                   pair);
     else
         complain(reader->complaints, "C014", pair->value->place,
                  "this item must be a single value");
@@ -108,11 +126,40 @@ static const struct conf_row *needed_row(const struct conf_row *rows)
     return NULL;
 }
 
+static bool text_has_only(str text, str chars)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (str_find_char(chars, text.p[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* The setting that a single value in a section's place was most likely meant for. */
+static const struct conf_row *lead_row(const struct conf_row *rows,
+                                       const struct node *node)
+{
+    bool is_number;
+
+    if (node->kind != NODE_WORD || !node->text.n)
+        return NULL;
+    is_number = text_has_only(node->text, STR("0123456789-"));
+    for (; rows && rows->name; rows++) {
+        bool wants_number =
+            rows->fallback && rows->fallback[0] >= '0' && rows->fallback[0] <= '9';
+
+        if ((rows->flags & CONF_LEAD) && wants_number == is_number &&
+            (is_number || node->text.p[0] == '/' || str_starts(node->text, STR("std"))))
+            return rows;
+    }
+    return NULL;
+}
+
 bool map_wanted(struct reader *reader, const struct pair *pair,
                 const struct conf_row *rows)
 {
     const struct node *node = pair->value;
-    const struct conf_row *needed = needed_row(rows);
+    const struct conf_row *needed = needed_row(rows), *lead = lead_row(rows, node);
     struct complaint *complaint;
 
     if (!is_there(reader, pair))
@@ -133,6 +180,9 @@ bool map_wanted(struct reader *reader, const struct pair *pair,
                        word_of(reader, node));
     else if (node->kind == NODE_LIST && !pair->key)
         complaint_help(complaint, "write each of them behind a '- ' of its own");
+    else if (lead && pair->key)
+        complaint_help(complaint, "write '%s: {%s: %s}'", key_of(reader, pair),
+                       lead->name, word_of(reader, node));
     else if (needed && pair->key)
         complaint_help(complaint, "write '%s: {%s: ...}'", key_of(reader, pair),
                        needed->name);
@@ -192,205 +242,6 @@ static bool find_choice(const struct conf_choice *choices, str text, int *value)
     return false;
 }
 
-static void print_bound(const struct conf_row *row, uint64_t value,
-                        char out[VALUE_TEXT_MOST])
-{
-    char size[VALUE_TEXT_MOST];
-
-    switch (row->type) {
-    case CONF_DURATION:
-        value_print_duration(value, out);
-        break;
-    case CONF_SIZE:
-    case CONF_SIZE64:
-        value_print_size(value, out);
-        break;
-    case CONF_RATE:
-        value_print_size(value, size);
-        snprintf(out, VALUE_TEXT_MOST, "%.*s/s", VALUE_TEXT_MOST - 3, size);
-        break;
-    case CONF_FACTOR:
-        value_print_factor(value, out);
-        break;
-    default:
-        snprintf(out, VALUE_TEXT_MOST, "%llu%s", (unsigned long long)value,
-                 row->type == CONF_PERCENT ? "%" : "");
-        break;
-    }
-}
-
-static void complain_range(struct reader *reader, const struct conf_row *row,
-                           const char *code, const struct node *node)
-{
-    char from[VALUE_TEXT_MOST], to[VALUE_TEXT_MOST];
-
-    print_bound(row, row->min, from);
-    print_bound(row, row->max, to);
-    complain(reader->complaints, code, node->place, "'%s' must be %s to %s, got '%s'",
-             row->name, from, to, word_of(reader, node));
-}
-
-static void complain_count(struct reader *reader, const struct conf_row *row,
-                           const struct node *node, enum value_fault fault)
-{
-    struct complaint *complaint;
-
-    if (fault == VALUE_NEGATIVE || fault == VALUE_TOO_LARGE) {
-        complain_range(reader, row, "C020", node);
-        return;
-    }
-    complaint = complain(reader->complaints, "C020", node->place,
-                         fault == VALUE_FRACTION ? "'%s' is not a whole number"
-                                                 : "'%s' is not a number",
-                         word_of(reader, node));
-    if (row->flags & CONF_AUTO)
-        complaint_help(complaint, "write a whole number or 'auto'");
-    else
-        complaint_help(complaint, "write a whole number");
-}
-
-static void complain_factor(struct reader *reader, const struct conf_row *row,
-                            const struct node *node, enum value_fault fault)
-{
-    char example[VALUE_TEXT_MOST];
-
-    if (fault == VALUE_NEGATIVE || fault == VALUE_TOO_LARGE) {
-        complain_range(reader, row, "C020", node);
-        return;
-    }
-    value_print_factor(row->min + 250, example);
-    complaint_help(complain(reader->complaints, "C020", node->place,
-                            "'%s' is not a number", word_of(reader, node)),
-                   "write a number with up to three decimals: %s", example);
-}
-
-static void complain_duration(struct reader *reader, const struct node *node)
-{
-    char guess[VALUE_TEXT_MOST];
-    struct complaint *complaint =
-        complain(reader->complaints, "C023", node->place, "'%s' is not a duration",
-                 word_of(reader, node));
-
-    if (!value_guess_duration(node->text, guess))
-        value_print_duration(5000, guess);
-    complaint_help(complaint, "write a number and a unit: %s  (units: ms, s, m, h)",
-                   guess);
-}
-
-static void complain_size(struct reader *reader, const struct node *node, bool is_rate)
-{
-    char guess[VALUE_TEXT_MOST];
-    str text = node->text;
-    struct complaint *complaint = complain(
-        reader->complaints, is_rate ? "C022" : "C021", node->place,
-        is_rate ? "'%s' is not a rate" : "'%s' is not a size", word_of(reader, node));
-
-    if (is_rate && str_ends(text, STR("/s")))
-        text.n -= 2;
-    if (!value_guess_size(text, guess))
-        value_print_size(is_rate ? 500 : 64 << 10, guess);
-    complaint_help(complaint,
-                   is_rate ? "write bytes a second: %s/s  (units: B, KiB, MiB, GiB)"
-                           : "write a number and a unit: %s  (units: B, KiB, MiB, GiB)",
-                   guess);
-}
-
-static void complain_percent(struct reader *reader, const struct conf_row *row,
-                             const struct node *node, enum value_fault fault)
-{
-    struct complaint *complaint;
-    uint64_t number;
-
-    if (fault == VALUE_NEGATIVE || fault == VALUE_TOO_LARGE) {
-        complain_range(reader, row, "C027", node);
-        return;
-    }
-    complaint = complain(reader->complaints, "C027", node->place,
-                         "'%s' is not a percentage", word_of(reader, node));
-    if (value_count(node->text, &number) == VALUE_FINE)
-        complaint_help(complaint, "write '%s%%'", word_of(reader, node));
-    else
-        complaint_help(complaint, "write a whole number and %%: 20%%");
-}
-
-static const char *const type_codes[] = {
-    [CONF_COUNT] = "C020",  [CONF_DURATION] = "C023", [CONF_SIZE] = "C021",
-    [CONF_SIZE64] = "C021", [CONF_RATE] = "C022",     [CONF_PERCENT] = "C027",
-    [CONF_FACTOR] = "C020",
-};
-
-static void complain_type(struct reader *reader, const struct conf_row *row,
-                          const struct node *node, enum value_fault fault)
-{
-    switch (row->type) {
-    case CONF_COUNT:
-        complain_count(reader, row, node, fault);
-        break;
-    case CONF_FACTOR:
-        complain_factor(reader, row, node, fault);
-        break;
-    case CONF_PERCENT:
-        complain_percent(reader, row, node, fault);
-        break;
-    case CONF_DURATION:
-        if (fault == VALUE_TOO_LARGE)
-            complain_range(reader, row, "C023", node);
-        else
-            complain_duration(reader, node);
-        break;
-    default:
-        if (fault == VALUE_TOO_LARGE)
-            complain_range(reader, row, type_codes[row->type], node);
-        else
-            complain_size(reader, node, row->type == CONF_RATE);
-        break;
-    }
-}
-
-static enum value_fault parse_number(const struct conf_row *row, str text, uint64_t *out)
-{
-    switch (row->type) {
-    case CONF_DURATION:
-        return value_duration(text, out);
-    case CONF_SIZE:
-    case CONF_SIZE64:
-        return value_size(text, out);
-    case CONF_RATE:
-        return value_rate(text, out);
-    case CONF_PERCENT:
-        return value_percent(text, out);
-    case CONF_FACTOR:
-        return value_factor(text, out);
-    default:
-        return value_count(text, out);
-    }
-}
-
-static void read_number(struct reader *reader, const struct conf_row *row,
-                        const struct node *node, void *object)
-{
-    uint64_t value = 0;
-    enum value_fault fault = VALUE_FINE;
-
-    if ((row->flags & CONF_OFF) && word_is_off(node->text)) {
-        value = row->type == CONF_SIZE64 ? UINT64_MAX : 0;
-    } else if (!((row->flags & CONF_AUTO) && str_eq(node->text, STR("auto")))) {
-        fault = parse_number(row, node->text, &value);
-        if (fault != VALUE_FINE) {
-            complain_type(reader, row, node, fault);
-            return;
-        }
-        if (value < row->min || value > row->max) {
-            complain_range(reader, row, type_codes[row->type], node);
-            return;
-        }
-    }
-    if (row->type == CONF_SIZE64)
-        *CONF_FIELD(object, row, uint64_t) = value;
-    else
-        *CONF_FIELD(object, row, uint32_t) = (uint32_t)value;
-}
-
 static void read_choice(struct reader *reader, const struct conf_row *row,
                         const struct node *node, void *object)
 {
@@ -421,13 +272,19 @@ static void complain_word(struct reader *reader, const struct conf_row *row,
 {
     struct conf_choice words[SHORT_WORDS_MOST + 2] = {{row->word, 0}};
     const struct conf_choice *one = row->choices;
+    const struct conf_row *lead = lead_row(row->rows, node);
+    struct complaint *complaint;
 
     for (unsigned i = 1; one && one->name; i++, one++) {
         CHECK(i <= SHORT_WORDS_MOST);
         words[i] = *one;
     }
-    complaint_help(complain_choice(reader, row->name, node, words),
-                   "or write a map of its settings");
+    complaint = complain_choice(reader, row->name, node, words);
+    if (lead)
+        complaint_help(complaint, "or a map of its settings: '%s: {%s: %s}'", row->name,
+                       lead->name, word_of(reader, node));
+    else
+        complaint_help(complaint, "or write a map of its settings");
 }
 
 static void read_section(struct reader *reader, const struct conf_row *row,
@@ -449,13 +306,11 @@ static void read_section(struct reader *reader, const struct conf_row *row,
                      (char *)object + row->offset);
 }
 
-void row_read(struct reader *reader, const struct conf_row *row, const struct pair *pair,
-              void *object)
+static void read_row(struct reader *reader, const struct conf_row *row,
+                     const struct pair *pair, void *object)
 {
     const struct node *node;
 
-    if (pair->value->is_bad)
-        return;
     if (row->form) {
         row->form->read(reader, row, pair, object);
         return;
@@ -470,7 +325,19 @@ void row_read(struct reader *reader, const struct conf_row *row, const struct pa
     if (row->type == CONF_FLAG || row->type == CONF_CHOICE)
         read_choice(reader, row, node, object);
     else
-        read_number(reader, row, node, object);
+        amount_read(reader, row, node, object);
+}
+
+void row_read(struct reader *reader, const struct conf_row *row, const struct pair *pair,
+              void *object)
+{
+    const struct conf_row *above = reader->row;
+
+    if (pair->value->is_bad)
+        return;
+    reader->row = row;
+    read_row(reader, row, pair, object);
+    reader->row = above;
 }
 
 /* Settings that may stand here: those of the rows, and of sections read in line. */
@@ -510,14 +377,16 @@ static void complain_missing(struct reader *reader, const struct section *sectio
 {
     const struct node *owner = section->owner;
     struct place place = owner ? owner->place : node->place;
+    struct complaint *complaint;
 
     if (section->what && owner)
-        complain(reader->complaints, "C013", place, "'%s' is missing in %s '%s'",
-                 row->name, section->what,
-                 complaint_word(reader->complaints, owner->text));
+        complaint = complain(reader->complaints, "C013", place,
+                             "'%s' is missing in %s '%s'", row->name, section->what,
+                             complaint_word(reader->complaints, owner->text));
     else
-        complain(reader->complaints, "C013", place, "'%s' is missing in '%s'", row->name,
-                 section->what ? section->what : section->name);
+        complaint = complain(reader->complaints, "C013", place, "'%s' is missing in '%s'",
+                             row->name, section->what ? section->what : section->name);
+    help_row(complaint, row);
 }
 
 /* A setting that has nothing to say without another. */

@@ -15,6 +15,7 @@ struct reader {
     struct complaints *complaints;
     struct arena *arena; /* the snapshot's */
     struct draft *draft;
+    const struct conf_row *row; /* whose value is read; NULL: none yet */
 };
 
 /* Reads the value of `pair` into `object`, which is what the row's offset counts from. */
@@ -50,8 +51,15 @@ bool section_read(struct reader *reader, const struct section *section,
 void row_read(struct reader *reader, const struct conf_row *row, const struct pair *pair,
               void *object);
 
+/* The same for a value that is an amount. (amount.c) */
+void amount_read(struct reader *reader, const struct conf_row *row,
+                 const struct node *node, void *object);
+
 /* Sets every field of the rows to its default, sections included. */
 void rows_fill(struct reader *reader, const struct conf_row *rows, void *object);
+
+/* What one writes: "a duration, 1ms to 720h; or off". (reference.c) */
+void row_words(struct scroll *out, const struct conf_row *row);
 
 const struct conf_row *rows_find(const struct conf_row *rows, str name);
 

@@ -197,6 +197,7 @@ const struct conf_row retries_rows[] = {
     {.name = "count",
      .type = CONF_COUNT,
      CONF_AT(struct retries, count),
+     .flags = CONF_LEAD,
      .fallback = "2",
      .max = 8,
      .doc = "Tries after the first."},

@@ -84,6 +84,7 @@ const struct conf_row expect_rows[] = {
      .type = CONF_OWN,
      .offset = 0,
      .form = &status_form,
+     .flags = CONF_LEAD,
      .fallback = "200-299",
      .doc = "Statuses that are well."},
     {.name = "body",

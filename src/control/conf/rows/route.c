@@ -231,6 +231,7 @@ static const struct conf_row respond_rows[] = {
      .type = CONF_OWN,
      .offset = 0,
      .form = &respond_status_form,
+     .flags = CONF_LEAD,
      .fallback = "200",
      .doc = "The status of the answer."},
     {.name = "body",
