@@ -1,39 +1,20 @@
-/* weir breaker: a circuit breaker is forced by hand. Whose it is goes into a path, so every
- * byte that means something there is written as %XX. */
+/* weir breaker: a circuit breaker is forced by hand. */
 #include "cli/cli.h"
-
-#include "base/text.h"
+#include "cli/target.h"
 
 enum { BREAKER_SECONDS = 10, TARGET_ROOM = 2048 };
-
-static void add_segment(struct text *target, str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-
-        if (is_plain)
-            text_char(target, (char)c);
-        else
-            text_format(target, "%%%02X", c);
-    }
-}
 
 /* False: it is neither POOL/SERVER nor route:NAME. */
 static bool add_target(struct text *target, str whose)
 {
     str route = STR("route:");
-    long slash = str_find_char(whose, '/');
+    struct named named;
 
     if (str_starts(whose, route) && whose.n > route.n) {
         text_add(target, STR("/v1/routes/"));
-        add_segment(target, str_from(whose, route.n));
-    } else if (slash > 0 && (size_t)slash + 1 < whose.n) {
-        text_add(target, STR("/v1/pools/"));
-        add_segment(target, str_upto(whose, (size_t)slash));
-        text_add(target, STR("/servers/"));
-        add_segment(target, str_from(whose, (size_t)slash + 1));
+        target_add_part(target, str_from(whose, route.n));
+    } else if (target_cut(whose, &named)) {
+        target_add_server(target, &named);
     } else {
         return false;
     }
@@ -66,11 +47,11 @@ enum cli_exit cli_breaker(const struct cli *cli, str whose, str action)
     if (!str_eq(action, STR("open")) && !str_eq(action, STR("close")) &&
         !str_eq(action, STR("reset"))) {
         fprintf(cli->error, "weir: a breaker can be told open, close or reset\n");
-        return CLI_WRONG;
+        return CLI_USAGE;
     }
     if (!add_target(&target, whose)) {
         fprintf(cli->error, "weir: whose breaker? Write POOL/SERVER or route:NAME\n");
-        return CLI_WRONG;
+        return CLI_USAGE;
     }
     text_format(&order, "{\"action\":\"" STR_FMT "\"}", STR_ARG(action));
     question.target = text_str(&target);

@@ -15,6 +15,7 @@
 enum cli_exit {
     CLI_GOOD = 0,
     CLI_WRONG = 1,       /* refused, or not found */
+    CLI_USAGE = 2,       /* the words are wrong: nobody was asked */
     CLI_UNREACHABLE = 3, /* nobody answers */
 };
 

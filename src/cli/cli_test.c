@@ -238,6 +238,7 @@ static void test_orders(void **state)
 
     assert_int_equal(cli_order(&cli, &weight), CLI_GOOD);
     assert_string_equal(daemon_says.method, "PATCH");
+    assert_string_equal(daemon_says.target, "/v1/pools/app/servers/10.0.0.1%3A80");
     assert_string_equal(daemon_says.sent,
                         "{\"weight\":7,\"reason\":\"more \\\"room\\\"\"}");
     end(&cli, "app/10.0.0.1:80: in use, weight 7\n", "");
@@ -245,7 +246,7 @@ static void test_orders(void **state)
     assert_int_equal(cli_order(&cli, &weight), CLI_WRONG);
     end(&cli, "", "weir: the daemon answered 404: pool 'app' has no server 'x'\n");
     cli = begin(ERR_OK, 200, "{}");
-    assert_int_equal(cli_order(&cli, &nameless), CLI_WRONG);
+    assert_int_equal(cli_order(&cli, &nameless), CLI_USAGE);
     end(&cli, "", "weir: 'app' is not POOL/SERVER\n");
 }
 
@@ -335,8 +336,8 @@ static void test_breaker_refused(void **state)
     assert_int_equal(cli_breaker(&cli, STR("ap/x"), STR("open")), CLI_WRONG);
     end(&cli, "", "weir: the daemon answered 404: there is no pool 'ap'\n");
     cli = begin(ERR_OK, 200, "");
-    assert_int_equal(cli_breaker(&cli, STR("app"), STR("open")), CLI_WRONG);
-    assert_int_equal(cli_breaker(&cli, STR("app/x"), STR("shut")), CLI_WRONG);
+    assert_int_equal(cli_breaker(&cli, STR("app"), STR("open")), CLI_USAGE);
+    assert_int_equal(cli_breaker(&cli, STR("app/x"), STR("shut")), CLI_USAGE);
     assert_string_equal(daemon_says.target, "");
     end(&cli, "",
         "weir: whose breaker? Write POOL/SERVER or route:NAME\n"

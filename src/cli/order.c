@@ -1,52 +1,18 @@
 /* weir drain, enable and weight: an order for one server, and waiting for a drain's end. */
 #include "base/arena.h"
-#include "base/text.h"
 #include "cli/cli.h"
+#include "cli/target.h"
 
 #include <jansson.h>
 
 enum { ORDER_SECONDS = 10, LOOK_MS = 500 };
-
-struct named {
-    str pool, server;
-};
-
-/* "app/10.0.0.1:80"; a server's name may hold slashes, a pool's may not. */
-static bool cut_name(str name, struct named *named)
-{
-    long slash = str_find_char(name, '/');
-
-    if (slash <= 0 || (size_t)slash + 1 == name.n)
-        return false;
-    named->pool = str_upto(name, (size_t)slash);
-    named->server = str_from(name, (size_t)slash + 1);
-    return true;
-}
-
-static void add_escaped(struct text *out, str name)
-{
-    static const char plain[] = "-._:[]";
-
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            (c && strchr(plain, c)))
-            text_char(out, c);
-        else
-            text_format(out, "%%%02X", (unsigned char)c);
-    }
-}
 
 static str target_of(const struct named *named, struct arena *arena)
 {
     size_t room = 3 * (named->pool.n + named->server.n) + 32;
     struct text text = text_in(arena_alloc(arena, room), room);
 
-    text_add(&text, STR("/v1/pools/"));
-    add_escaped(&text, named->pool);
-    text_add(&text, STR("/servers/"));
-    add_escaped(&text, named->server);
+    target_add_server(&text, named);
     return text_str(&text);
 }
 
@@ -179,10 +145,10 @@ enum cli_exit cli_order(const struct cli *cli, const struct server_wish *wish)
     char *text;
     str body;
 
-    if (!cut_name(wish->server, &named)) {
+    if (!target_cut(wish->server, &named)) {
         fprintf(cli->error, "weir: '" STR_FMT "' is not POOL/SERVER\n",
                 STR_ARG(wish->server));
-        return CLI_WRONG;
+        return CLI_USAGE;
     }
     arena_init(&arena, 0);
     patch = patch_of(wish);

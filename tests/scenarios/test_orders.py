@@ -9,7 +9,7 @@ import pytest
 
 from client import ask, request_bytes
 from origin import WEBSOCKET, tunnel
-from stage import Origin, Weir, http_config, until
+from stage import Origin, Weir, http_config, until, weir_cli
 
 
 @pytest.fixture
@@ -134,13 +134,23 @@ def test_tunnels_are_closed_at_the_deadline(three):
 @pytest.mark.parametrize("args, says", [
     (("drain", "main/x"), "pool 'main' has no server 'x'"),
     (("drain", "nope/a"), "there is no pool 'nope'"),
-    (("drain", "main"), "is not POOL/SERVER"),
     (("weight", "main/a", "2000000"), "whole number from 0 to 1000000"),
 ])
 def test_refusals(three, args, says):
     with Weir(http_config(pool=pool(three))) as w:
         done = w.cli(*args)
         assert done.returncode == 1 and says in done.stderr
+
+
+@pytest.mark.parametrize("args, says", [
+    (("drain", "main"), "is not POOL/SERVER"),
+    (("breaker", "main", "open"), "POOL/SERVER or route:NAME"),
+    (("breaker", "main/a", "shut"), "open, close or reset"),
+])
+def test_wrong_words(args, says):
+    """Nobody is asked, so it does not matter that nobody would answer."""
+    done = weir_cli(*args)
+    assert done.returncode == 2 and says in done.stderr
 
 
 def raw(weir, request):
