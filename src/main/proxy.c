@@ -4,6 +4,8 @@
  */
 #include "base/check.h"
 #include "base/version.h"
+#include "control/conf/conf.h"
+#include "io/sys.h"
 #include "main/announce.h"
 #include "main/place.h"
 #include "main/plan.h"
@@ -70,6 +72,28 @@ static unsigned collect(const struct given *given, const char *name, str *out)
     return count;
 }
 
+/* What is printed must hold: who keeps it in a file would find out later. */
+static int print_config(str text)
+{
+    struct snapshot *snapshot = NULL;
+    struct complaints complaints;
+    struct scroll out = {0};
+    enum err e;
+
+    complaints_init(&complaints, false);
+    e = conf_load_text(&world_of_process, STR("weir proxy"), text, &complaints,
+                       &snapshot);
+    if (e)
+        complaints_print(&complaints, &out);
+    if (sys_file_write(e ? 2 : 1, e ? scroll_str(&out) : text)) {
+        /* Nobody reads it. */
+    }
+    scroll_close(&out);
+    conf_release(snapshot);
+    complaints_close(&complaints);
+    return e ? EXIT_WRONG : EXIT_GOOD;
+}
+
 static int run_or_print(const struct given *given, struct plan *plan)
 {
     char socket[ADDR_PATH_MOST + 1];
@@ -78,7 +102,7 @@ static int run_or_print(const struct given *given, struct plan *plan)
 
     if (option_is_given(given, "--print-config")) {
         plan_write(plan, &text);
-        show(scroll_str(&text));
+        status = print_config(scroll_str(&text));
     } else {
         plan->admin_socket = place_own_socket("proxy", socket, sizeof socket);
         plan_write(plan, &text);
