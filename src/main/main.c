@@ -14,9 +14,12 @@ enum { OFFLINE_OPTIONS_MOST = 8 };
 /* The offline verbs read their own words: the options in their plainest spelling. */
 static int run_offline(const struct given *given, int (*verb)(int argc, char **argv))
 {
-    char *words[2 * OFFLINE_OPTIONS_MOST + 2];
+    char *words[2 * OFFLINE_OPTIONS_MOST + 4];
+    str file = option_word(given, 0); /* `weir check FILE` */
     int count = 0;
 
+    if (file.p && option_is_given(given, "--config"))
+        return usage_error(given->verb, "the configuration is given twice");
     words[count++] = (char *)(uintptr_t)given->verb->name;
     for (const struct option_row *row = given->verb->options; row->name; row++) {
         if (!option_is_given(given, row->name))
@@ -24,6 +27,10 @@ static int run_offline(const struct given *given, int (*verb)(int argc, char **a
         words[count++] = (char *)(uintptr_t)(row->brief ? row->brief : row->name);
         if (row->kind != OPTION_FLAG) /* the end of a word of argv, so it has a NUL */
             words[count++] = (char *)(uintptr_t)option_value(given, row->name).p;
+    }
+    if (file.p) {
+        words[count++] = (char *)(uintptr_t) "-c";
+        words[count++] = (char *)(uintptr_t)file.p;
     }
     words[count] = NULL;
     return verb(count, words);
@@ -87,14 +94,16 @@ static const struct option_row demo_options[] = {
 };
 
 static const struct option_row check_options[] = {
-    {"--config", "-c", OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {"--config", "-c", OPTION_VALUE, "FILE",
+     "the configuration, also without -c; - is standard input"},
     {"--strict", NULL, OPTION_FLAG, NULL, "warnings are errors"},
     {"--format", NULL, OPTION_VALUE, "text|json", "for people or for programs"},
     {.name = NULL},
 };
 
 static const struct option_row expand_options[] = {
-    {"--config", "-c", OPTION_VALUE, "FILE", "the configuration; - is standard input"},
+    {"--config", "-c", OPTION_VALUE, "FILE",
+     "the configuration, also without -c; - is standard input"},
     {.name = NULL},
 };
 
@@ -155,10 +164,10 @@ static const struct verb verbs[] = {
      proxy_options, 0, proxy_verb},
     {"demo", "[--port N]", "Three small servers and weir before them, to try out.",
      demo_options, 0, demo_verb},
-    {"check", "[-c FILE|-] [--strict]", "Says what is wrong with a configuration.",
-     check_options, 0, check_verb},
+    {"check", "[-c FILE|-] [--strict] [--format text|json]",
+     "Says what is wrong with a configuration.", check_options, 1, check_verb},
     {"expand", "[-c FILE|-]", "Prints a configuration with every default.",
-     expand_options, 0, expand_verb},
+     expand_options, 1, expand_verb},
     {"schema", "[--format json|markdown|man]", "Prints what a configuration may hold.",
      schema_options, 0, schema_verb},
     {"reload", "[--socket PATH]", "Has the daemon read its configuration anew.",

@@ -87,6 +87,21 @@ static bool unknown_option(const struct given *given, str name)
     return false;
 }
 
+static bool unknown_word(const struct given *given, str word)
+{
+    const struct option_row *row = given->verb->options;
+
+    if (given->verb->words_most == 0 && row && row->brief)
+        usage_error(given->verb,
+                    "weir %s does not know what to do with '" STR_FMT
+                    "'; did you mean '%s " STR_FMT "'?",
+                    given->verb->name, STR_ARG(word), row->brief, STR_ARG(word));
+    else
+        usage_error(given->verb, "weir %s does not know what to do with '" STR_FMT "'",
+                    given->verb->name, STR_ARG(word));
+    return false;
+}
+
 static bool option_check(const struct given *given, const struct word *word)
 {
     const char *name;
@@ -126,10 +141,7 @@ bool options_check(const struct given *given)
 
         if (!word.is_option) {
             if (++words > given->verb->words_most)
-                return usage_error(given->verb,
-                                   "weir %s does not know what to do with '" STR_FMT "'",
-                                   given->verb->name, STR_ARG(word.name)),
-                       false;
+                return unknown_word(given, word.name);
             continue;
         }
         if (!option_check(given, &word))

@@ -73,6 +73,16 @@ def test_check_bad(bad):
     assert "bad.yaml:5" in text, "all errors in one run"
 
 
+def test_a_file_without_its_option(good, bad):
+    assert weir_cli("check", good).stdout.startswith(f"{good}: ok")
+    assert weir_cli("check", "--strict", bad).returncode == 1
+    assert weir_cli("check", "-", stdin=open(good).read()).returncode == 0
+    assert weir_cli("expand", good).returncode == 0
+    assert weir_cli("check", "-c", good, good).returncode == 2
+    run = weir_cli("run", good)
+    assert run.returncode == 2 and f"-c {good}" in run.stderr
+
+
 def test_check_standard_input(good):
     done = weir_cli("check", "-c", "-", stdin=open(good).read())
     assert done.returncode == 0
@@ -142,6 +152,14 @@ def test_print_config(tmp_path):
     path = tmp_path / "printed.yaml"
     path.write_text(done.stdout)
     assert weir_cli("check", "-c", str(path)).returncode == 0
+
+
+@pytest.mark.parametrize("args, says", [(("--balance", "leastconn"), "least_connections"),
+                                        (("--sticky", "cokie"), "cookie"),
+                                        (("--to", "127.0.0.1"), "has no port")])
+def test_a_printed_configuration_holds(args, says):
+    done = weir_cli("proxy", "--listen", ":8080", "--to", "127.0.0.1:9001", *args, "--print-config")
+    assert done.returncode == 1 and done.stdout == "" and says in done.stderr
 
 
 class Proxy:
