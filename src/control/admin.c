@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "control/admin_client.h"
+#include "control/conf/address.h"
 
 #include <stdlib.h>
 
@@ -129,25 +130,6 @@ static void gate_apply(struct gate *gate, const struct addr *wanted, struct scro
     gate->is_open = true;
 }
 
-/* ":9900" is everywhere; the configuration has checked the text already. */
-static enum err read_address(str text, struct addr *out)
-{
-    str host, port;
-    enum err e;
-
-    *out = (struct addr){0};
-    if (text.n == 0)
-        return ERR_OK;
-    if (str_starts(text, STR("unix:")))
-        return addr_from_path(str_from(text, 5), out);
-    if ((e = addr_cut_host_port(text, &host, &port)))
-        return e;
-    out->family = ADDR_IP6;
-    if (host.n && (e = addr_parse_ip(host, out)))
-        return e;
-    return addr_parse_port(port, &out->port);
-}
-
 static enum err read_socket(str path, struct addr *out)
 {
     *out = (struct addr){0};
@@ -170,7 +152,7 @@ void admin_apply(struct admin *admin, const struct admin_settings *settings,
     } else {
         gate_apply(&admin->gates[GATE_SOCKET], &addr, why);
     }
-    if (read_address(settings->address, &addr)) {
+    if (address_parse_listen(settings->address, &addr)) {
         next_reason(why);
         scroll_format(why, "'" STR_FMT "' is no address to listen on",
                       STR_ARG(settings->address));

@@ -247,6 +247,24 @@ bool address_read_listen(struct reader *reader, const struct node *node, struct 
     return read_port(reader, node, port, &out->port);
 }
 
+enum err address_parse_listen(str text, struct addr *out)
+{
+    str host, port;
+    enum err e;
+
+    *out = (struct addr){0};
+    if (text.n == 0)
+        return ERR_OK;
+    if (str_starts(text, STR("unix:")))
+        return addr_from_path(str_from(text, 5), out);
+    if ((e = addr_cut_host_port(text, &host, &port)))
+        return e;
+    out->family = ADDR_IP6;
+    if (host.n && (e = addr_parse_ip(host, out)))
+        return e;
+    return addr_parse_port(port, &out->port);
+}
+
 /* The bits of a netmask written as an address; -1 when it is none. */
 static int mask_bits(str text)
 {

@@ -13,6 +13,9 @@ bool address_read_server(struct reader *reader, const struct node *node,
 bool address_read_listen(struct reader *reader, const struct node *node,
                          struct addr *out);
 
+/* The same without complaints, of a text that was checked; of an empty one: no address. */
+MUST_CHECK enum err address_parse_listen(str text, struct addr *out);
+
 /* "10.0.0.0/8" or a single address. */
 bool address_read_prefix(struct reader *reader, const struct node *node,
                          struct prefix *out);

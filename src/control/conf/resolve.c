@@ -6,6 +6,7 @@
 #include "control/conf/resolve.h"
 
 #include "base/check.h"
+#include "control/conf/address.h"
 #include "lb/balance.h"
 #include "proto/names.h"
 
@@ -52,6 +53,24 @@ static void complain_double(struct reader *reader, const char *code, const char 
                    complaint_where(reader->complaints, first->place));
 }
 
+/* Two sockets at one address share what comes: a part of it would reach the other one. */
+static void check_admin(struct reader *reader, const struct addr *addr,
+                        const struct node *node)
+{
+    const struct admin_settings *admin = &reader->draft->settings.admin;
+    struct addr other, own;
+
+    if (address_parse_listen(admin->address, &other))
+        other = (struct addr){0};
+    if (!admin->socket.n || addr_from_path(admin->socket, &own))
+        own = (struct addr){0};
+    if (addr_eq(addr, &other) || addr_eq(addr, &own))
+        complaint_help(
+            complain_value(reader, "C035", node, "is where the admin server listens"),
+            "write another one here, or another '%s' in 'admin'",
+            addr_eq(addr, &own) ? "socket" : "address");
+}
+
 static void check_addresses(struct reader *reader)
 {
     struct draft *draft = reader->draft;
@@ -69,6 +88,7 @@ static void check_addresses(struct reader *reader)
                 &reader->complaints->arena,
                 addr_print(&listener->spec.addresses[j], memory, sizeof memory));
 
+            check_admin(reader, &listener->spec.addresses[j], node);
             first = map_get(&known, text);
             if (first)
                 complain_double(reader, "C035",
