@@ -75,7 +75,6 @@ const char *cause_text(enum cause cause)
         [CAUSE_SERVER_CLOSED] = "server_closed",
         [CAUSE_SERVER_TIMEOUT] = "server_timeout",
         [CAUSE_SERVER_INVALID] = "server_invalid",
-        [CAUSE_LIMITED] = "limited",
         [CAUSE_TOO_LARGE] = "too_large",
         [CAUSE_BAD_REQUEST] = "bad_request",
         [CAUSE_BREAKER_OPEN] = "breaker_open",

@@ -92,3 +92,8 @@ bool choose_is_broken(struct worker *worker, const struct pool *pool, uint32_t *
     }
     return *seconds > 0;
 }
+
+bool choose_is_unresolved(const struct worker *worker, const struct pool *pool)
+{
+    return pool->live->desks[worker->index].set->count == 0;
+}

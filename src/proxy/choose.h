@@ -26,7 +26,10 @@ struct server_live *choose_server(struct worker *worker, const struct pool *pool
  */
 bool choose_is_broken(struct worker *worker, const struct pool *pool, uint32_t *seconds);
 
-/* The same of one breaker; at least 1. */
+/* Is it because no name of the pool's servers has an address? */
+bool choose_is_unresolved(const struct worker *worker, const struct pool *pool);
+
+/* Seconds until that one breaker may be tried, at least 1. */
 uint32_t choose_retry_after(const struct circuit *circuit, const struct breaker *breaker,
                             uint64_t now);
 

@@ -75,6 +75,10 @@ static NEVER_INLINE enum flow nobody(struct exchange *x)
                            seconds);
     }
     counter_add(&shard->no_server, 1);
+    if (choose_is_unresolved(x->worker, x->pool))
+        return reply_error(x, 503, CAUSE_UNRESOLVED,
+                           "the names of the servers for this request have no address "
+                           "at the moment");
     return reply_error(x, 503, CAUSE_NO_SERVER,
                        x->stick && x->stick->is_wish_all
                            ? "the server of this session cannot take this request at "

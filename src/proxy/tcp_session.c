@@ -196,7 +196,8 @@ static void nobody(struct tcp_session *session)
         counter_add(&shard->no_server, 1);
     }
     if (session->cause == CAUSE_OK)
-        session->cause = CAUSE_NO_SERVER;
+        session->cause =
+            choose_is_unresolved(worker, pool) ? CAUSE_UNRESOLVED : CAUSE_NO_SERVER;
     session_end(session);
 }
 
