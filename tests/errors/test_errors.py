@@ -245,9 +245,12 @@ def test_huge(kind, tmp_path):
 
 
 def test_codes():
-    """The table of codes and the cases name the same codes."""
+    """The table of codes, the program and the cases name the same codes."""
     table = set(re.findall(r"^\| ([CWH]\d{3}) \|",
-                           (corpus.HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+                           (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8"), re.MULTILINE))
+    told = {code for path in (ROOT / "src").rglob("*.c") if not path.stem.endswith("_test")
+            for code in re.findall(r'"([CWH]\d{3})"', path.read_text(encoding="utf-8"))}
+    assert told == table
     shown = {d.code for case in corpus.cases() for d in corpus.Expectation(case).diagnostics}
     assert not shown & OUTSIDE
     assert shown | OUTSIDE == table
