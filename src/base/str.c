@@ -1,5 +1,9 @@
-/* Slices of bytes: compare, find, split, to number. Nothing here allocates. */
+/* Slices of bytes: compare, find, split, to number. Nothing but str_own allocates. */
 #include "base/str.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
 
 bool str_eq_nocase(str a, str b)
 {
@@ -129,4 +133,19 @@ unsigned str_distance(str given, str known)
         now = spare;
     }
     return last[known.n];
+}
+
+str str_own(str s)
+{
+    char *copy = malloc(s.n + 1);
+
+    CHECK(copy != NULL);
+    memcpy(copy, s.n ? s.p : "", s.n);
+    copy[s.n] = '\0';
+    return (str){copy, s.n};
+}
+
+void str_disown(str owned)
+{
+    free((void *)(uintptr_t)owned.p);
 }

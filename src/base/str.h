@@ -97,4 +97,8 @@ bool str_to_u64(str s, uint64_t *out);
  */
 unsigned str_distance(str given, str known);
 
+/* A copy on the heap with a NUL behind it, for what outlasts every arena; and its end. */
+str str_own(str s);
+void str_disown(str owned);
+
 #endif

@@ -218,13 +218,26 @@ static void test_distance(void **state)
     assert_int_equal(str_distance((str){longer, 64}, (str){longer, 64}), 64);
 }
 
+static void test_own(void **state)
+{
+    char text[] = "abc";
+    str owned = str_own((str){text, 2}), empty = str_own(STR_NONE);
+
+    text[0] = 'x';
+    assert_true(str_eq(owned, STR("ab")) && owned.p[2] == '\0');
+    assert_true(empty.n == 0 && *empty.p == '\0');
+    str_disown(owned);
+    str_disown(empty);
+    str_disown(STR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),     cmocka_unit_test(test_eq),
-        cmocka_unit_test(test_compare),  cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_next),     cmocka_unit_test(test_to_u64),
-        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_own),    cmocka_unit_test(test_find),
+        cmocka_unit_test(test_eq),     cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_cut),    cmocka_unit_test(test_next),
+        cmocka_unit_test(test_to_u64), cmocka_unit_test(test_distance),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

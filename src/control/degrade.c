@@ -6,16 +6,6 @@
 
 #include <stdlib.h>
 
-static str copy_of(str s)
-{
-    char *copy = malloc(s.n + 1);
-
-    CHECK(copy != NULL);
-    memcpy(copy, s.n ? s.p : "", s.n);
-    copy[s.n] = 0;
-    return (str){copy, s.n};
-}
-
 static void look_now(struct deferred *deferred)
 {
     degrade_look_all(container_of(deferred, struct steward, ladders.look));
@@ -50,8 +40,8 @@ static struct ladder_record *record_new(struct steward *steward, str name)
 
     CHECK(record != NULL);
     memset(record, 0, sizeof *record);
-    record->live.name = copy_of(name);
-    record->reason = copy_of(STR(""));
+    record->live.name = str_own(name);
+    record->reason = str_own(STR(""));
     record->since = sys_wall();
     list_add(&steward->ladders.records, &record->node);
     map_put(&steward->ladders.by_name, record->live.name, record);
@@ -62,8 +52,8 @@ static void record_free(struct ladders *ladders, struct ladder_record *record)
 {
     list_remove(&record->node);
     map_remove(&ladders->by_name, record->live.name);
-    free((void *)(uintptr_t)record->live.name.p);
-    free((void *)(uintptr_t)record->reason.p);
+    str_disown(record->live.name);
+    str_disown(record->reason);
     free(record);
 }
 
@@ -221,8 +211,8 @@ static void carry_out(struct steward *steward, struct ladder_record *record,
 {
     enum degrade_level was = record->state.level;
 
-    free((void *)(uintptr_t)record->reason.p);
-    record->reason = copy_of(patch->reason);
+    str_disown(record->reason);
+    record->reason = str_own(patch->reason);
     record->by = patch->by;
     if (str_eq(patch->level, STR("auto"))) {
         degrade_release(&record->state);

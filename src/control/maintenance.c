@@ -10,16 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static str copy_of(str s)
-{
-    char *copy = malloc(s.n + 1);
-
-    CHECK(copy != NULL);
-    memcpy(copy, s.n ? s.p : "", s.n);
-    copy[s.n] = 0;
-    return (str){copy, s.n};
-}
-
 /* ---- what holds now ---- */
 
 static const struct maintenance *of_file(const struct steward *steward)
@@ -55,7 +45,7 @@ static void publish(struct steward *steward)
     if (is_on(steward)) {
         copy = calloc(1, sizeof *copy);
         CHECK(copy != NULL);
-        *copy = (struct closure){copy_of(now.page), prefixes_copy(&now.except)};
+        *copy = (struct closure){str_own(now.page), prefixes_copy(&now.except)};
     }
     if (copy || steward->upkeep.published)
         publish_closure(steward, copy);
@@ -65,7 +55,7 @@ void closure_free(struct closure *closure)
 {
     if (!closure)
         return;
-    free((void *)(uintptr_t)closure->page.p);
+    str_disown(closure->page);
     prefixes_free(&closure->except);
     free(closure);
 }
@@ -76,9 +66,9 @@ static void order_free(struct maintenance_order *order)
 {
     if (!order)
         return;
-    free((void *)(uintptr_t)order->page.p);
-    free((void *)(uintptr_t)order->reason.p);
-    free((void *)(uintptr_t)order->file.page.p);
+    str_disown(order->page);
+    str_disown(order->reason);
+    str_disown(order->file.page);
     prefixes_free(&order->file.except);
     prefixes_free(&order->except);
     free(order);
@@ -100,11 +90,11 @@ static void remember_order(struct steward *steward, const struct maintenance_pat
         .is_enabled = patch->is_enabled,
         .has_page = patch->page.n > 0,
         .has_except = patch->except.count > 0,
-        .page = copy_of(patch->page),
+        .page = str_own(patch->page),
         .except = prefixes_copy(&patch->except),
-        .reason = copy_of(patch->reason),
+        .reason = str_own(patch->reason),
         .by = patch->by,
-        .file = {file->is_enabled, copy_of(file->page), prefixes_copy(&file->except)},
+        .file = {file->is_enabled, str_own(file->page), prefixes_copy(&file->except)},
     };
     forget_order(steward);
     steward->upkeep.order = order;

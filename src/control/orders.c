@@ -7,20 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static str copy_of(str s)
-{
-    char *copy = malloc(s.n + 1);
-
-    CHECK(copy != NULL);
-    memcpy(copy, s.n ? s.p : "", s.n);
-    copy[s.n] = 0;
-    return (str){copy, s.n};
-}
-
 static void order_free(struct order *order)
 {
-    free((void *)(uintptr_t)order->server.p);
-    free((void *)(uintptr_t)order->reason.p);
+    str_disown(order->server);
+    str_disown(order->reason);
     free(order);
 }
 
@@ -57,8 +47,8 @@ static struct order *order_get(struct pool_record *pool, const struct server_ent
         return order;
     order = calloc(1, sizeof *order);
     CHECK(order != NULL);
-    order->server = copy_of(entry->name);
-    order->reason = copy_of(STR(""));
+    order->server = str_own(entry->name);
+    order->reason = str_own(STR(""));
     map_put(&pool->orders, order->server, order);
     return order;
 }
@@ -80,8 +70,8 @@ static void carry_out(struct steward *steward, struct pool_record *pool,
     struct order *order = order_get(pool, entry);
     char what[48];
 
-    free((void *)(uintptr_t)order->reason.p);
-    order->reason = copy_of(patch->reason);
+    str_disown(order->reason);
+    order->reason = str_own(patch->reason);
     order->by = patch->by;
     order->since = sys_wall();
     if (patch->has_weight) {
