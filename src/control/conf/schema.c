@@ -25,11 +25,28 @@ const char *word_of(struct reader *reader, const struct node *node)
     return complaint_word(reader->complaints, node->text);
 }
 
+/* The quotes of a word processor, which YAML takes for letters. */
+static void help_quotes(struct complaint *complaint, str text)
+{
+    static const char *const quotes[] = {"\u201c", "\u201d", "\u201e", "\u2018",
+                                         "\u2019"};
+
+    for (size_t i = 0; i < array_len(quotes); i++) {
+        if (str_starts(text, str_of(quotes[i])))
+            complaint_help(complaint,
+                           "%s is a letter of the value: use \" or ' for quotes",
+                           quotes[i]);
+    }
+}
+
 struct complaint *complain_value(struct reader *reader, const char *code,
                                  const struct node *node, const char *what)
 {
-    return complain(reader->complaints, code, node->place, "'%s' %s",
-                    word_of(reader, node), what);
+    struct complaint *complaint = complain(reader->complaints, code, node->place,
+                                           "'%s' %s", word_of(reader, node), what);
+
+    help_quotes(complaint, node->text);
+    return complaint;
 }
 
 static const char *key_of(struct reader *reader, const struct pair *pair)
