@@ -566,6 +566,46 @@ static void test_interims_are_counted(void **state)
     house_close();
 }
 
+/* The next link that is taken up again takes little at once, and so does its server. */
+static void narrow_idle_link(void)
+{
+    struct server_desk *desk = &house->server_desks[0][0];
+    struct link *link = list_entry(desk->idle.next, struct link, node);
+    int least = 1; /* the kernel makes the least of it that there is */
+
+    assert_int_equal(desk->idle_count, 1);
+    assert_int_equal(
+        setsockopt(link->back.conn.watch.fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least),
+        0);
+}
+
+/* A head without a body that the server's socket does not take at once. */
+static void test_head_is_taken_in_parts(void **state)
+{
+    static char head[20000];
+    int client, server, least = 1;
+
+    (void)state;
+    house_build(1);
+    house_open();
+    assert_int_equal(
+        setsockopt(house->listening[0], SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+    client = exchange_once(GET, ANSWER(2, "hi"), &server);
+    hear(client, "\r\n\r\nhi");
+    narrow_idle_link();
+    memset(head, 'x', sizeof head - 1);
+    say(client, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    say(client, head);
+    say(client, "\r\n\r\n");
+    turns(20);
+    hear(server, "\r\n\r\n");
+    say(server, ANSWER(2, "ho"));
+    hear(client, "\r\n\r\nho");
+    close(client);
+    close(server);
+    house_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -590,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_expect_continue),
         cmocka_unit_test(test_expect_and_slow_upload),
         cmocka_unit_test(test_interims_are_counted),
+        cmocka_unit_test(test_head_is_taken_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

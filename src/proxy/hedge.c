@@ -210,7 +210,6 @@ enum flow hedge_due(struct exchange *x)
 static enum flow ask(struct exchange *x)
 {
     struct attempt *attempt = &x->hedge->attempt;
-    struct http_end *back;
     enum err e = attempt_connect(x, attempt, DUE_HEDGE);
 
     if (e == ERR_AGAIN)
@@ -218,12 +217,18 @@ static enum flow ask(struct exchange *x)
     if (e)
         return fails_to_connect(x, e);
     attempt_send(x, attempt);
-    back = &attempt->link->back.end;
-    e = back->ops->flush(back, false);
-    if (e && e != ERR_AGAIN)
-        return fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
     exchange_due(x, DUE_HEDGE, x->route->timeouts.response);
     return FLOW_NEXT;
+}
+
+/* What is left of its head. FLOW_NEXT: all that the server takes now is on its way. */
+static enum flow send_on(struct exchange *x)
+{
+    struct http_end *back = &x->hedge->attempt.link->back.end;
+    enum err e = back->ops->flush(back, false);
+
+    return e && e != ERR_AGAIN ? fails(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED)
+                               : FLOW_NEXT;
 }
 
 /* The first one is closed: that it took so long is all that is learnt of it. */
@@ -251,6 +256,8 @@ enum flow hedge_run(struct exchange *x)
     enum flow flow;
 
     if (!hedge->attempt.is_head_sent && (flow = ask(x)) != FLOW_NEXT)
+        return flow;
+    if ((flow = send_on(x)) != FLOW_NEXT)
         return flow;
     back = &hedge->attempt.link->back;
     while (h1_end_may_have(back)) {

@@ -246,6 +246,14 @@ enum flow step_connect(struct exchange *x)
 
 /* ---- send ---- */
 
+/* The server's socket has not taken the whole head: the pump sends the rest, as if it were
+ * a body, and then the wait for the answer begins. */
+static NEVER_INLINE void send_rest(struct exchange *x)
+{
+    x->flags |= EXCHANGE_UPLOADING;
+    pace_begin(&x->pace, exchange_now(x) / 1000000);
+}
+
 enum flow step_send(struct exchange *x)
 {
     struct http_end *back = &x->attempt.link->back.end;
@@ -264,8 +272,12 @@ enum flow step_send(struct exchange *x)
     if (x->upload.framing == FRAMING_CHUNKED) /* a retry: the empty body's end, again */
         back->ops->send_body(back, &x->upload, STR(""), true);
     e = back->ops->flush(back, false);
-    if (e && e != ERR_AGAIN)
-        return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+    if (unlikely(e != ERR_OK)) {
+        if (e != ERR_AGAIN)
+            return attempt_failed(x, CAUSE_SERVER_CLOSED, FAILURE_CLOSED);
+        send_rest(x);
+        return FLOW_NEXT;
+    }
     exchange_due(x, DUE_RESPONSE, x->route->timeouts.response);
     hedge_expect(x);
     return FLOW_NEXT;
