@@ -151,9 +151,27 @@ static void put(struct exchange *x, enum field_name known, str name, str value)
     (void)fits; /* EXTRA_FIELDS leaves room for all of ours */
 }
 
-static str joined(struct exchange *x, str before, str after)
+/* A chain goes on: all that is said so far, in its order, and `own` behind it. There may be
+ * several fields, because some proxies add one of their own in the place of going on with
+ * the one that there is; what the first of them says is then the client's word alone. */
+static str chain(struct exchange *x, enum field_name name, str own)
 {
-    return arena_printf(&x->arena, STR_FMT ", " STR_FMT, STR_ARG(before), STR_ARG(after));
+    const struct field *field = x->request.fields;
+    const struct field *end = field + x->request.field_count;
+    size_t room = own.n;
+    struct text text;
+
+    for (const struct field *f = field; f < end; f++)
+        room += f->known == name ? f->value.n + 2 : 0;
+    text = text_in(arena_alloc(&x->arena, room), room);
+    for (; field < end; field++) {
+        if (field->known != name || field->dropped || !field->value.n)
+            continue;
+        text_add(&text, field->value);
+        text_add(&text, STR(", "));
+    }
+    text_add(&text, own);
+    return text_str(&text);
 }
 
 /* With a trusted peer the chain is continued, else begun: with fields that stand in the
@@ -162,12 +180,9 @@ static void add_x_forwarded(struct exchange *x, str peer)
 {
     const struct session *session = x->session;
     bool is_trusted_peer = x->flags & EXCHANGE_TRUSTED;
-    const struct field *before = NULL;
 
-    if (is_trusted_peer)
-        before = head_find(&x->request, NAME_X_FORWARDED_FOR);
-    if (before)
-        peer = joined(x, before->value, peer);
+    if (is_trusted_peer && head_find(&x->request, NAME_X_FORWARDED_FOR))
+        peer = chain(x, NAME_X_FORWARDED_FOR, peer);
     head_drop(&x->request, NAME_X_FORWARDED_FOR);
     put(x, NAME_X_FORWARDED_FOR, session_told_for(session), peer);
     if (!is_trusted_peer || !head_find(&x->request, NAME_X_FORWARDED_PROTO))
@@ -180,14 +195,13 @@ static void add_x_forwarded(struct exchange *x, str peer)
 
 static void add_forwarded(struct exchange *x, str peer)
 {
-    const struct field *before = head_find(&x->request, NAME_FORWARDED);
     bool is_ip6 = x->peer.family == ADDR_IP6;
     str own;
 
     own = arena_printf(&x->arena, "for=%s" STR_FMT "%s;proto=http", is_ip6 ? "\"[" : "",
                        STR_ARG(peer), is_ip6 ? "]\"" : "");
-    if (before)
-        own = joined(x, before->value, own);
+    if (head_find(&x->request, NAME_FORWARDED))
+        own = chain(x, NAME_FORWARDED, own);
     head_drop(&x->request, NAME_FORWARDED);
     put(x, NAME_FORWARDED, STR("Forwarded"), own);
 }

@@ -331,6 +331,20 @@ def test_trusted_proxies_are_believed(fresh):
         assert line["peer_ip"] == "127.0.0.1"
 
 
+def test_chains_in_several_fields_stay_whole(fresh):
+    """Some proxies add a field of their own behind the one that a client has made up."""
+    config = http_config(fresh, trusted_proxies=["127.0.0.0/8"],
+                         defaults={"forwarded": {"forwarded": True}})
+    with Weir(config) as w:
+        w.ask(fields=[("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6"), ("X-Forwarded-For", ""),
+                      ("X-Forwarded-For", "192.0.2.7"), ("Forwarded", "for=192.0.2.7")])
+        seen = fresh.last()
+        assert seen.fields.all("X-Forwarded-For") == ["6.6.6.6, 192.0.2.7, 127.0.0.1"]
+        assert seen.fields.all("Forwarded") == [
+            "for=6.6.6.6, for=192.0.2.7, for=127.0.0.1;proto=http"]
+        assert w.wait_log(path="/")["client_ip"] == "192.0.2.7"
+
+
 def test_forwarded_settings(fresh):
     config = http_config(fresh, defaults={"forwarded": {"x_forwarded": False, "forwarded": True,
                                                         "request_id": "X-Trace"}})
