@@ -10,6 +10,8 @@
 #include "proto/names.h"
 #include "proto/uri.h"
 
+enum { USUAL_ROOM = 4096 }; /* of what a template becomes */
+
 enum fact {
     FACT_NONE, /* a fixed text */
     FACT_CLIENT_IP,
@@ -342,6 +344,13 @@ static void render_subnet(struct text *out, const struct addr *addr)
     text_u64(out, bits);
 }
 
+/* In a URL the target * of OPTIONS is no path at all (RFC 9112 3.2.4). */
+static void render_path(struct text *out, enum template_use use, str path)
+{
+    if (use != TEMPLATE_URL || !str_eq(path, STR("*")))
+        text_add_escaped(out, use, path);
+}
+
 static void render_piece(const struct template *tmpl, const struct piece *piece,
                          const struct template_facts *facts, struct text *out)
 {
@@ -366,10 +375,14 @@ static void render_piece(const struct template *tmpl, const struct piece *piece,
         if (facts->response)
             text_u64(out, facts->response->status);
         break;
+    case FACT_PATH:
+        if (facts->request)
+            render_path(out, tmpl->use, facts->request->path);
+        break;
     case FACT_URI:
         if (!facts->request)
             break;
-        text_add_escaped(out, tmpl->use, facts->request->path);
+        render_path(out, tmpl->use, facts->request->path);
         if (!facts->request->query.p)
             break;
         text_char(out, '?');
@@ -385,6 +398,19 @@ void template_render(const struct template *tmpl, const struct template_facts *f
 {
     for (unsigned i = 0; i < tmpl->count; i++)
         render_piece(tmpl, &tmpl->pieces[i], facts, out);
+}
+
+str template_render_in(const struct template *tmpl, const struct template_facts *facts,
+                       struct arena *arena, size_t most)
+{
+    for (size_t room = USUAL_ROOM; room < 4 * most; room *= 4) {
+        struct text out = text_in(arena_alloc(arena, room), room < most ? room : most);
+
+        template_render(tmpl, facts, &out);
+        if (!out.overflow)
+            return text_str(&out);
+    }
+    return STR_NONE;
 }
 
 enum template_moment template_known_at(const struct template *tmpl)

@@ -77,6 +77,10 @@ str template_value(const struct template *tmpl, const struct template_facts *fac
 void template_render(const struct template *tmpl, const struct template_facts *facts,
                      struct text *out);
 
+/* The whole of it, in the arena; STR_NONE when it has more than `most` bytes. */
+str template_render_in(const struct template *tmpl, const struct template_facts *facts,
+                       struct arena *arena, size_t most);
+
 /* The i-th name of a fact, for "did you mean"; NULL behind the last. Where it ends in a
  * dot ("req.header."), a name follows. */
 const char *template_fact_name(unsigned i);

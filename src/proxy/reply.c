@@ -6,7 +6,7 @@
 #include "proto/names.h"
 #include "proxy/facts.h"
 
-enum { PAGE_ROOM = 1024, REPLY_FIELDS = 16, TEMPLATE_ROOM = 8192 };
+enum { PAGE_ROOM = 1024, REPLY_FIELDS = 16, LOCATION_MOST = 64 * 1024 };
 enum { RETRY_AFTER = 5 /* seconds, where nothing better is known */ };
 
 static void begin(struct exchange *x, unsigned status)
@@ -190,14 +190,14 @@ enum flow reply_respond(struct exchange *x, const struct respond *respond)
 
 enum flow reply_redirect(struct exchange *x, const struct redirect *redirect)
 {
-    struct text to = text_in(arena_alloc(&x->arena, TEMPLATE_ROOM), TEMPLATE_ROOM);
     struct template_facts facts = exchange_facts(x);
+    str to = template_render_in(redirect->compiled, &facts, &x->arena, LOCATION_MOST);
 
-    template_render(redirect->compiled, &facts, &to);
-    if (to.overflow)
-        return reply_error(x, 500, CAUSE_INTERNAL, "the redirect's target is too long");
+    if (!to.p)
+        return reply_error(x, 431, CAUSE_TOO_LARGE,
+                           "what was asked for makes the redirect's target too long");
     begin(x, redirect->status);
-    add(x, NAME_LOCATION, STR("Location"), text_str(&to));
+    add(x, NAME_LOCATION, STR("Location"), to);
     set_body(x, STR(""), STR("text/plain; charset=utf-8"));
     return FLOW_REPLY;
 }

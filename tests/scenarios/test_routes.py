@@ -159,6 +159,20 @@ def test_redirect(doing):
     assert doing.ask(host="found").status == 302
 
 
+def test_redirect_of_all_that_may_be_asked(origins):
+    """A long path goes along whole, and the target * is no part of a host's name."""
+    routes = [{"name": "r", "redirect": {"to": "https://shop.example{uri}"}}]
+    sizes = {"header_size": "64KiB", "uri": "64KiB"}
+    with Weir(routes_config(origins, routes, defaults={"sizes": sizes})) as w:
+        answer = w.ask(target="/" + '"' * 10_000 + "?x")
+        assert answer["Location"] == "https://shop.example/" + "%22" * 10_000 + "?x"
+        assert w.ask("OPTIONS", "*")["Location"] == "https://shop.example"
+    routes = [{"name": "r", "redirect": {"to": "/{req.header.x}{req.header.x}{req.header.x}"}}]
+    with Weir(routes_config(origins, routes)) as w:
+        answer = w.ask(fields={"X": '"' * 30_000})
+        assert answer.status == 431 and answer["Weir-Cause"] == "too_large"
+
+
 def test_redirect_with_a_body_on_the_way(doing):
     with doing.client() as c:
         answer = c.ask("POST", "/x", {}, b"hello", host="redirect")
