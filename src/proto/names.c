@@ -1,7 +1,7 @@
 /*
- * The tables of well-known words. A field name is found by one multiply-free hash over
- * its length, first and last character, which has no collisions among ours, and one
- * comparison; names_test checks that every name finds itself.
+ * The tables of well-known words. A field name is found by one hash over its length, first
+ * and last character, which has one collision among ours, and one comparison; names_test
+ * checks that every name finds itself.
  */
 #include "proto/names.h"
 
@@ -49,48 +49,59 @@ static const struct known_name names[NAME_COUNT] = {
     [NAME_VIA] = {3, KEPT, "via"},
     [NAME_X_FORWARDED_FOR] = {15, KEPT, "x-forwarded-for"},
     [NAME_X_FORWARDED_HOST] = {16, KEPT, "x-forwarded-host"},
+    [NAME_X_FORWARDED_PORT] = {16, KEPT, "x-forwarded-port"},
+    [NAME_X_FORWARDED_PREFIX] = {18, KEPT, "x-forwarded-prefix"},
     [NAME_X_FORWARDED_PROTO] = {17, KEPT, "x-forwarded-proto"},
+    [NAME_X_FORWARDED_SCHEME] = {18, KEPT, "x-forwarded-scheme"},
+    [NAME_X_FORWARDED_SERVER] = {18, KEPT, "x-forwarded-server"},
+    [NAME_X_FORWARDED_SSL] = {15, KEPT, "x-forwarded-ssl"},
+    [NAME_X_FORWARDED_URI] = {15, KEPT, "x-forwarded-uri"},
     [NAME_X_REAL_IP] = {9, KEPT, "x-real-ip"},
     [NAME_X_REQUEST_ID] = {12, KEPT, "x-request-id"},
 };
 
-/* By name_slot. */
+/* By name_slot; X-Forwarded-Port is found by way of X-Forwarded-Host. */
 static const unsigned char slots[128] = {
-    [1] = NAME_SEC_WEBSOCKET_VERSION,
-    [9] = NAME_PROXY_AUTHENTICATE,
-    [11] = NAME_MAX_FORWARDS,
-    [13] = NAME_AUTHORIZATION,
-    [17] = NAME_TE,
-    [19] = NAME_SET_COOKIE,
-    [22] = NAME_CONNECTION,
-    [25] = NAME_REFERER,
-    [28] = NAME_UPGRADE,
-    [29] = NAME_RETRY_AFTER,
-    [30] = NAME_SERVER,
-    [37] = NAME_TRAILER,
-    [38] = NAME_X_FORWARDED_PROTO,
-    [40] = NAME_X_REQUEST_ID,
+    [2] = NAME_SEC_WEBSOCKET_ACCEPT,
+    [6] = NAME_CONNECTION,
+    [8] = NAME_X_REQUEST_ID,
+    [11] = NAME_DATE,
+    [14] = NAME_SEC_WEBSOCKET_KEY,
+    [17] = NAME_X_FORWARDED_SCHEME,
+    [19] = NAME_MAX_FORWARDS,
+    [20] = NAME_UPGRADE,
+    [21] = NAME_TRAILER,
+    [26] = NAME_X_FORWARDED_URI,
+    [27] = NAME_KEEP_ALIVE,
+    [35] = NAME_X_FORWARDED_SSL,
     [41] = NAME_X_REAL_IP,
-    [47] = NAME_COOKIE,
-    [51] = NAME_DATE,
-    [53] = NAME_CONTENT_TYPE,
-    [54] = NAME_TRANSFER_ENCODING,
-    [57] = NAME_FORWARDED,
-    [66] = NAME_SEC_WEBSOCKET_ACCEPT,
+    [42] = NAME_VIA,
+    [46] = NAME_X_FORWARDED_PROTO,
+    [53] = NAME_X_FORWARDED_FOR,
+    [56] = NAME_X_FORWARDED_SERVER,
+    [60] = NAME_X_FORWARDED_HOST,
+    [61] = NAME_AUTHORIZATION,
     [68] = NAME_USER_AGENT,
-    [69] = NAME_X_FORWARDED_FOR,
     [72] = NAME_ACCEPT,
-    [74] = NAME_LOCATION,
-    [88] = NAME_CONTENT_LENGTH,
-    [92] = NAME_X_FORWARDED_HOST,
+    [73] = NAME_REFERER,
+    [74] = NAME_X_FORWARDED_PREFIX,
+    [75] = NAME_SET_COOKIE,
+    [77] = NAME_RETRY_AFTER,
+    [80] = NAME_HOST,
+    [87] = NAME_HTTP2_SETTINGS,
+    [89] = NAME_FORWARDED,
+    [90] = NAME_LOCATION,
     [96] = NAME_EXPECT,
-    [99] = NAME_KEEP_ALIVE,
-    [106] = NAME_PROXY_CONNECTION,
-    [109] = NAME_PROXY_AUTHORIZATION,
-    [111] = NAME_HTTP2_SETTINGS,
-    [112] = NAME_HOST,
-    [114] = NAME_VIA,
-    [118] = NAME_SEC_WEBSOCKET_KEY,
+    [97] = NAME_PROXY_AUTHENTICATE,
+    [103] = NAME_COOKIE,
+    [105] = NAME_TE,
+    [109] = NAME_CONTENT_TYPE,
+    [110] = NAME_SERVER,
+    [113] = NAME_SEC_WEBSOCKET_VERSION,
+    [120] = NAME_CONTENT_LENGTH,
+    [122] = NAME_PROXY_CONNECTION,
+    [125] = NAME_PROXY_AUTHORIZATION,
+    [126] = NAME_TRANSFER_ENCODING,
 };
 /* clang-format on */
 
@@ -99,7 +110,7 @@ static inline unsigned name_slot(str name)
     unsigned first = (unsigned char)name.p[0] | 0x20;
     unsigned last = (unsigned char)name.p[name.n - 1] | 0x20;
 
-    return ((unsigned)name.n + 6 * first + 11 * last) & 127;
+    return ((unsigned)name.n + 38 * first + 3 * last) & 127;
 }
 
 /*
@@ -126,6 +137,16 @@ static inline bool token_eq(const char *token, const char *text, size_t n)
            (token[n - 1] | 0x20) == text[n - 1];
 }
 
+/* A name that its hash leads to another one of the same length. By itself: few are. */
+static NEVER_INLINE enum field_name find_beside(str name, enum field_name found)
+{
+    const struct known_name *port = &names[NAME_X_FORWARDED_PORT];
+
+    return found == NAME_X_FORWARDED_HOST && token_eq(name.p, port->text, name.n)
+               ? NAME_X_FORWARDED_PORT
+               : NAME_OTHER;
+}
+
 enum field_name name_find(str name)
 {
     const struct known_name *known;
@@ -135,8 +156,10 @@ enum field_name name_find(str name)
         return NAME_OTHER;
     found = slots[name_slot(name)];
     known = &names[found];
-    if (known->length != name.n || !token_eq(name.p, known->text, name.n))
+    if (known->length != name.n)
         return NAME_OTHER;
+    if (unlikely(!token_eq(name.p, known->text, name.n)))
+        return find_beside(name, (enum field_name)found);
     return (enum field_name)found;
 }
 

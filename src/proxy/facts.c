@@ -209,10 +209,13 @@ static void add_forwarded(struct exchange *x, str peer)
 /* What a client that is not trusted says of itself and others. */
 static void drop_hearsay(struct head *head)
 {
-    const uint64_t hearsay = NAME_BIT(NAME_X_FORWARDED_FOR) |
-                             NAME_BIT(NAME_X_FORWARDED_PROTO) |
-                             NAME_BIT(NAME_X_FORWARDED_HOST) | NAME_BIT(NAME_X_REAL_IP) |
-                             NAME_BIT(NAME_FORWARDED);
+    const uint64_t hearsay =
+        NAME_BIT(NAME_X_FORWARDED_FOR) | NAME_BIT(NAME_X_FORWARDED_HOST) |
+        NAME_BIT(NAME_X_FORWARDED_PORT) | NAME_BIT(NAME_X_FORWARDED_PREFIX) |
+        NAME_BIT(NAME_X_FORWARDED_PROTO) | NAME_BIT(NAME_X_FORWARDED_SCHEME) |
+        NAME_BIT(NAME_X_FORWARDED_SERVER) | NAME_BIT(NAME_X_FORWARDED_SSL) |
+        NAME_BIT(NAME_X_FORWARDED_URI) | NAME_BIT(NAME_X_REAL_IP) |
+        NAME_BIT(NAME_FORWARDED);
 
     if (likely(!(head->known & hearsay)))
         return;

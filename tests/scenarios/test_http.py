@@ -308,13 +308,18 @@ def test_request_ids_differ(weir, fresh):
 def test_spoofed_fields_are_dropped(weir, fresh):
     weir.ask(fields=[("X-Forwarded-For", "6.6.6.6"), ("x-forwarded-for", "7.7.7.7"),
                      ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil"),
-                     ("X-Forwarded-Port", "1"), ("X-Request-Id", "mine"),
+                     ("X-Forwarded-Port", "1"), ("X-Forwarded-Prefix", "/evil"),
+                     ("X-Forwarded-Scheme", "https"), ("X-Forwarded-Server", "evil"),
+                     ("X-Forwarded-Ssl", "on"), ("X-Forwarded-Uri", "/evil"),
+                     ("X-Request-Id", "mine"),
                      ("X-Real-IP", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")])
     seen = fresh.last()
     assert seen.fields.all("X-Forwarded-For") == ["127.0.0.1"]
     assert seen["X-Forwarded-Proto"] == "http" and seen["X-Forwarded-Host"] == "test.example"
     assert seen["X-Request-Id"] != "mine"
     assert "6.6.6.6" not in seen.raw.decode() and "7.7.7.7" not in seen.raw.decode()
+    assert [n for n, _ in seen.fields if n.startswith("X-Forwarded-")] == [
+        "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
 
 
 def test_trusted_proxies_are_believed(fresh):
