@@ -67,3 +67,25 @@ unsigned head_drop_name(struct head *head, str name)
     }
     return count;
 }
+
+static char cgi_letter(char c)
+{
+    return c == '_' ? '-' : char_lower(c);
+}
+
+static bool is_alike(str a, str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (cgi_letter(a.p[i]) != cgi_letter(b.p[i]))
+            return false;
+    return true;
+}
+
+void head_drop_alike(struct head *head, str name)
+{
+    for (unsigned i = 0; i < head->field_count; i++)
+        if (is_alike(head->fields[i].name, name))
+            head->fields[i].dropped = true;
+}

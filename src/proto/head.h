@@ -66,6 +66,7 @@ enum field_name {
     NAME_X_FORWARDED_URI,
     NAME_X_REAL_IP,
     NAME_X_REQUEST_ID,
+    NAME_LOOKALIKE, /* one that CGI cannot tell from those it must believe: X_Forwarded_For */
     NAME_COUNT,
 };
 
@@ -131,6 +132,9 @@ struct field *head_find_name(const struct head *head, str name);
 /* Marks every field of that name dropped; how many there were. */
 unsigned head_drop(struct head *head, enum field_name name);
 unsigned head_drop_name(struct head *head, str name);
+
+/* As head_drop_name, with '_' and '-' for the same, as they are in a variable of CGI. */
+void head_drop_alike(struct head *head, str name);
 
 /* Appends a field; false when the array is full. The slices must outlive the head. */
 MUST_CHECK static inline bool head_add(struct head *head, enum field_name known, str name,

@@ -7,11 +7,12 @@
 
 #include "proto/chars.h"
 
-enum { KEPT = 1 << 0, NAME_MOST = 30 };
+enum { KEPT = 1 << 0, ALONE = 1 << 1, NAME_MOST = 30 };
 
 struct known_name {
     unsigned char length;
-    unsigned char facts; /* KEPT: name_is_protected */
+    unsigned char
+        facts; /* KEPT: name_is_protected; ALONE: none like it, NAME_LOOKALIKE */
     char text[NAME_MOST];
 };
 
@@ -20,7 +21,7 @@ static const struct known_name names[NAME_COUNT] = {
     [NAME_ACCEPT] = {6, 0, "accept"},
     [NAME_AUTHORIZATION] = {13, KEPT, "authorization"},
     [NAME_CONNECTION] = {10, 0, "connection"},
-    [NAME_CONTENT_LENGTH] = {14, KEPT, "content-length"},
+    [NAME_CONTENT_LENGTH] = {14, KEPT | ALONE, "content-length"},
     [NAME_CONTENT_TYPE] = {12, KEPT, "content-type"},
     [NAME_COOKIE] = {6, KEPT, "cookie"},
     [NAME_DATE] = {4, KEPT, "date"},
@@ -43,20 +44,20 @@ static const struct known_name names[NAME_COUNT] = {
     [NAME_SET_COOKIE] = {10, KEPT, "set-cookie"},
     [NAME_TE] = {2, 0, "te"},
     [NAME_TRAILER] = {7, KEPT, "trailer"},
-    [NAME_TRANSFER_ENCODING] = {17, KEPT, "transfer-encoding"},
+    [NAME_TRANSFER_ENCODING] = {17, KEPT | ALONE, "transfer-encoding"},
     [NAME_UPGRADE] = {7, 0, "upgrade"},
     [NAME_USER_AGENT] = {10, 0, "user-agent"},
     [NAME_VIA] = {3, KEPT, "via"},
-    [NAME_X_FORWARDED_FOR] = {15, KEPT, "x-forwarded-for"},
-    [NAME_X_FORWARDED_HOST] = {16, KEPT, "x-forwarded-host"},
-    [NAME_X_FORWARDED_PORT] = {16, KEPT, "x-forwarded-port"},
-    [NAME_X_FORWARDED_PREFIX] = {18, KEPT, "x-forwarded-prefix"},
-    [NAME_X_FORWARDED_PROTO] = {17, KEPT, "x-forwarded-proto"},
-    [NAME_X_FORWARDED_SCHEME] = {18, KEPT, "x-forwarded-scheme"},
-    [NAME_X_FORWARDED_SERVER] = {18, KEPT, "x-forwarded-server"},
-    [NAME_X_FORWARDED_SSL] = {15, KEPT, "x-forwarded-ssl"},
-    [NAME_X_FORWARDED_URI] = {15, KEPT, "x-forwarded-uri"},
-    [NAME_X_REAL_IP] = {9, KEPT, "x-real-ip"},
+    [NAME_X_FORWARDED_FOR] = {15, KEPT | ALONE, "x-forwarded-for"},
+    [NAME_X_FORWARDED_HOST] = {16, KEPT | ALONE, "x-forwarded-host"},
+    [NAME_X_FORWARDED_PORT] = {16, KEPT | ALONE, "x-forwarded-port"},
+    [NAME_X_FORWARDED_PREFIX] = {18, KEPT | ALONE, "x-forwarded-prefix"},
+    [NAME_X_FORWARDED_PROTO] = {17, KEPT | ALONE, "x-forwarded-proto"},
+    [NAME_X_FORWARDED_SCHEME] = {18, KEPT | ALONE, "x-forwarded-scheme"},
+    [NAME_X_FORWARDED_SERVER] = {18, KEPT | ALONE, "x-forwarded-server"},
+    [NAME_X_FORWARDED_SSL] = {15, KEPT | ALONE, "x-forwarded-ssl"},
+    [NAME_X_FORWARDED_URI] = {15, KEPT | ALONE, "x-forwarded-uri"},
+    [NAME_X_REAL_IP] = {9, KEPT | ALONE, "x-real-ip"},
     [NAME_X_REQUEST_ID] = {12, KEPT, "x-request-id"},
 };
 
@@ -137,14 +138,26 @@ static inline bool token_eq(const char *token, const char *text, size_t n)
            (token[n - 1] | 0x20) == text[n - 1];
 }
 
+/* The same but for '_' in the place of '-'? Both have n bytes. */
+static bool is_lookalike(const char *token, const struct known_name *of)
+{
+    for (unsigned i = 0; i < of->length; i++)
+        if ((token[i] == '_' ? '-' : token[i] | 0x20) != of->text[i])
+            return false;
+    return (of->facts & ALONE) != 0;
+}
+
 /* A name that its hash leads to another one of the same length. By itself: few are. */
 static NEVER_INLINE enum field_name find_beside(str name, enum field_name found)
 {
     const struct known_name *port = &names[NAME_X_FORWARDED_PORT];
 
-    return found == NAME_X_FORWARDED_HOST && token_eq(name.p, port->text, name.n)
-               ? NAME_X_FORWARDED_PORT
-               : NAME_OTHER;
+    if (found == NAME_X_FORWARDED_HOST && token_eq(name.p, port->text, name.n))
+        return NAME_X_FORWARDED_PORT;
+    if (is_lookalike(name.p, &names[found]) ||
+        (found == NAME_X_FORWARDED_HOST && is_lookalike(name.p, port)))
+        return NAME_LOOKALIKE;
+    return NAME_OTHER;
 }
 
 enum field_name name_find(str name)

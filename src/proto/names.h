@@ -24,12 +24,15 @@ _Static_assert(NAME_COUNT <= 64, "names fit into a word of bits");
      NAME_BIT(NAME_HTTP2_SETTINGS) | NAME_BIT(NAME_KEEP_ALIVE) |              \
      NAME_BIT(NAME_PROXY_AUTHENTICATE) | NAME_BIT(NAME_PROXY_AUTHORIZATION) | \
      NAME_BIT(NAME_PROXY_CONNECTION) | NAME_BIT(NAME_TE) |                    \
-     NAME_BIT(NAME_TRANSFER_ENCODING) | NAME_BIT(NAME_UPGRADE))
+     NAME_BIT(NAME_TRANSFER_ENCODING) | NAME_BIT(NAME_UPGRADE) |              \
+     NAME_BIT(NAME_LOOKALIKE))
 
 /*
  * Meant for the next hop only, or describing the framing, which the writer states anew:
  * Connection, Keep-Alive, Proxy-*, TE, Transfer-Encoding, Upgrade, HTTP2-Settings,
- * Content-Length (RFC 9110 7.6.1). Readers mark them dropped, writers pass over them.
+ * Content-Length (RFC 9110 7.6.1). Readers mark them dropped, writers pass over them. So
+ * they do with names that differ from those of framing and of proxies by '_' for '-' alone:
+ * in a variable of CGI they are the same.
  */
 static inline bool name_is_hop_by_hop(enum field_name name)
 {

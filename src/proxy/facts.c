@@ -229,7 +229,7 @@ static void add_request_id(struct exchange *x, const struct forwarded *forwarded
     if (forwarded->request_id_known)
         head_drop(&x->request, forwarded->request_id_known);
     else
-        head_drop_name(&x->request, forwarded->request_id);
+        head_drop_alike(&x->request, forwarded->request_id);
     put(x, forwarded->request_id_known, forwarded->request_id, x->request_id);
 }
 
@@ -275,7 +275,9 @@ static NEVER_INLINE bool edit_head(struct exchange *x, struct head *head,
         const struct header_edit *edit = &edits->items[i];
         str value;
 
-        if (edit->verb != HEADER_ADD)
+        if (edit->verb != HEADER_ADD && head == &x->request)
+            head_drop_alike(head, edit->name);
+        else if (edit->verb != HEADER_ADD)
             head_drop_name(head, edit->name);
         if (edit->verb == HEADER_REMOVE)
             continue;

@@ -322,6 +322,17 @@ def test_spoofed_fields_are_dropped(weir, fresh):
         "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
 
 
+@pytest.mark.parametrize("trusted", [[], ["127.0.0.1"]], ids=["nobody", "trusted"])
+def test_what_looks_like_them_is_dropped(fresh, trusted):
+    """To CGI and what is like it X_Forwarded_For is the same; nobody means it honestly."""
+    with Weir(http_config(fresh, trusted_proxies=trusted)) as w:
+        w.ask(fields=[("X_Forwarded_For", "6.6.6.6"), ("x-forwarded_proto", "https"),
+                      ("X_Real_IP", "6.6.6.6"), ("Content_Length", "6"), ("X_Other", "1")])
+        seen = fresh.last()
+        assert seen.fields.all("X-Forwarded-For") == ["127.0.0.1"]
+        assert [n for n, _ in seen.fields if "_" in n] == ["X_Other"]
+
+
 def test_trusted_proxies_are_believed(fresh):
     with Weir(http_config(fresh, trusted_proxies=["127.0.0.0/8", "10.0.0.0/8"])) as w:
         w.ask(fields={"X-Forwarded-For": "6.6.6.6, 192.0.2.7, 10.1.2.3",

@@ -241,6 +241,17 @@ def test_headers(doing, origins):
     assert answer["X-Origin"] is None
 
 
+def test_no_other_spelling_of_what_a_route_sets(origins):
+    """In a variable of CGI, X_User is X-User."""
+    routes = [{"name": "r", "to": "a", "headers": {"request": {
+        "set": {"X-User": "nobody"}, "remove": ["X-Is-Admin"], "add": {"X-Also": "1"}}}}]
+    with Weir(routes_config(origins, routes)) as w:
+        w.ask(fields={"X_User": "root", "x_is-Admin": "1", "X_Also": "2"})
+        seen = origins["a"].last()
+        assert seen["X-User"] == "nobody" and seen["X-Also"] == "1"
+        assert [n for n, _ in seen.fields if "_" in n] == ["X_Also"]
+
+
 def test_edits_find_room_in_full_heads(origins):
     """Whoever fills a head up to its limit does not keep ours out of it."""
     edits = {f"X-Ours-{i}": f"{i:0200}" for i in range(60)}

@@ -183,7 +183,8 @@ static const struct conf_row request_rows[] = {
      .type = CONF_OWN,
      .offset = 0,
      .form = &request_set_form,
-     .doc = "In the place of any there are."},
+     .doc = "In the place of any there are, of those with '_' for '-' too, which some "
+            "servers take for the same."},
     {.name = "add",
      .type = CONF_OWN,
      .offset = 0,
@@ -193,7 +194,7 @@ static const struct conf_row request_rows[] = {
      .type = CONF_OWN,
      .offset = 0,
      .form = &remove_form,
-     .doc = "All of that name."},
+     .doc = "All of that name, those with '_' for '-' too."},
     {.name = NULL},
 };
 
