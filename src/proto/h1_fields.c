@@ -15,10 +15,11 @@ enum connection_option {
     OPTION_UPGRADE = 1 << 2,
     OPTION_TE = 1 << 3,
     OPTION_NAMED = 1 << 4, /* names a field */
-    OPTION_BAD = 1 << 5,   /* not a list of tokens */
+    OPTION_BAD = 1 << 5,   /* not a short list of tokens */
+    OPTION_COUNT = 1 << 8, /* times how many there are */
 };
 
-/* More than that is an attack on the walk over the fields. */
+/* More than that, in all fields together, is an attack on the walk over the fields. */
 enum { OPTIONS_MOST = 16 };
 
 /* What the fields that matter say; the last of each where there are several. Without any,
@@ -68,14 +69,15 @@ static unsigned option_of(str token)
     return OPTION_NAMED;
 }
 
-static unsigned connection_options(str value)
+/* `options`: of the fields before. */
+static unsigned connection_options(unsigned options, str value)
 {
-    unsigned options = 0, left = OPTIONS_MOST;
+    unsigned most = OPTIONS_MOST - options / OPTION_COUNT, left = most;
     str token;
 
     while (list_next(&value, &left, &token))
         options |= option_of(token);
-    return value.p ? OPTION_BAD : options;
+    return value.p ? OPTION_BAD : options + (most - left) * OPTION_COUNT;
 }
 
 static bool list_has(str value, str wanted)
@@ -102,7 +104,7 @@ static NEVER_INLINE void gather_rare(struct claims *claims, const struct field *
 {
     switch ((enum field_name)field->known) {
     case NAME_CONNECTION:
-        claims->options |= connection_options(field->value);
+        claims->options = connection_options(claims->options, field->value);
         break;
     case NAME_UPGRADE:
         claims->upgrades++;

@@ -355,6 +355,13 @@ accept(22, "POST with a request for a body", P + b"Content-Length: %d\r\n" % len
        ("POST", "/c", S))
 accept(22, "POST without framing, then a request", P + E + G + E, ("POST", "/c", b""), SEEN_GET)
 
+# 27: options of a connection, each a walk over the fields
+NINE = b"Connection: a, b, c, d, e, f, g, h, i\r\n"
+accept(27, "nine options", G + NINE + E, SEEN_GET)
+accept(27, "several fields", G + b"Connection: a\r\nConnection: keep-alive, b\r\n" + E, SEEN_GET)
+refuse(27, "18 options in two fields", G + NINE * 2 + E)
+refuse(27, "18 options in one field", G + NINE[:-2] + b", " + NINE[12:] + E)
+
 # 30: methods that are not for a proxy like this
 refuse(30, "CONNECT", b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", {400, 405, 501})
 refuse(30, "CONNECT with a path", b"CONNECT /c HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405, 501})
