@@ -295,7 +295,7 @@ def test_without_a_place_for_keys(three):
     made = {**config(three, {"by": "cookie"}), "runtime": {"state_dir": "/proc/nowhere"}}
     with Weir(made) as w:
         all_up(w)
-        assert "keys of sticky cookies cannot be kept" in w.stderr
+        until(lambda: "keys of sticky cookies cannot be kept" in w.stderr)
         assert "/proc/nowhere" in w.stderr
         home, cookie = new_client(w)
         w.reload(w.config)
