@@ -163,7 +163,7 @@ enum sys_signal sys_signal_take(int fd);
 /* ---- files ---- */
 
 /* The whole file, NUL behind it. ERR_TOO_LARGE: it has more than `most` bytes, and *out
- * holds its beginning. */
+ * holds its beginning. ERR_INVALID: a directory, or a named pipe. */
 MUST_CHECK enum err sys_file_read(const char *path, size_t most, struct arena *arena,
                                   str *out);
 

@@ -110,6 +110,26 @@ def test_check_of_no_file():
     assert done.returncode == 1 and "/nonexistent/weir.yaml" in done.stdout + done.stderr
 
 
+def test_named_pipes_are_no_files(tmp_path):
+    """Nobody may ever write to them; a reload would wait for that, and with it all else."""
+    pipe = tmp_path / "pipe.html"
+    os.mkfifo(pipe)
+    for part in ("runtime: {include: %s}", "pages: {errors: {404: %s}}", 'logs: {access: {to: "${file:%s}"}}'):
+        (tmp_path / "weir.yaml").write_text(
+            f"listen: {free_address()}\nto: 127.0.0.1:9\n{part % pipe}\n")
+        done = weir_cli("check", "-c", str(tmp_path / "weir.yaml"), timeout=10)
+        assert done.returncode == 1 and "C032" in done.stdout, done.stdout
+
+
+def test_check_of_a_pipe_that_was_handed_over(good):
+    """As a shell does it: weir check -c <(...)."""
+    with open(good, "rb") as file, subprocess.Popen(["cat"], stdin=file,
+                                                    stdout=subprocess.PIPE) as cat:
+        fd = cat.stdout.fileno()
+        done = subprocess.run([WEIR, "check", "-c", f"/dev/fd/{fd}"], pass_fds=[fd], timeout=10)
+    assert done.returncode == 0
+
+
 def test_run_of_a_bad_file(bad):
     done = weir_cli("run", "-c", bad)
     assert done.returncode == 1 and "bad.yaml:3:5" in done.stdout + done.stderr
