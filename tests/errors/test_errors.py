@@ -223,6 +223,7 @@ HUGE = {
     "spaces": ("pools:" + " " * (1 << 20) + "x\n", None),
     "dashes": ("- " * 100_000 + "\n", None),
     "one value": ("pools: {app: {balance: " + "r" * (1 << 20) + "}}\n", None),
+    "one line": ("listen: \":7080\"\nto: [" + ", ".join(["10.0.0.1:80"] * 20_000) + "]\n", "C035"),
     "unknown": ("".join(f"k{i}: 1\n" for i in range(20_000)), "C011"),
 }
 

@@ -63,7 +63,10 @@ str source_line(struct complaints *complaints, struct place place)
     if (place.line == 0 || place.line > source->line_count)
         return STR_NONE;
     line = str_from(source->text, source->line_starts[place.line - 1]);
-    end = str_find_char(line, '\n');
+    end = place.line < source->line_count
+              ? (long)source->line_starts[place.line] -
+                    (long)source->line_starts[place.line - 1] - 1
+              : str_find_char(line, '\n');
     if (end >= 0)
         line.n = (size_t)end;
     if (line.n && line.p[line.n - 1] == '\r')

@@ -22,6 +22,9 @@ struct source {
     str text;              /* without a byte order mark */
     uint32_t *line_starts; /* made when a line is first shown */
     uint32_t line_count;
+    /* How far a line was walked last: complaints come in the order of their places. */
+    uint32_t walked_line, walked_column;
+    size_t walked_bytes;
 };
 
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_HINT, SEVERITY_COUNT };

@@ -58,21 +58,40 @@ static void print_safely(struct scroll *out, str s)
     }
 }
 
+/* What of a long line is left of `column`, from where the one before has come to. */
+static size_t bytes_before(const struct complaint *complaint, str line, size_t column)
+{
+    struct source *source = &complaint->owner->sources.items[complaint->place.file];
+
+    if (source->walked_line != complaint->place.line || source->walked_column > column) {
+        source->walked_line = complaint->place.line;
+        source->walked_column = 0;
+        source->walked_bytes = 0;
+    }
+    source->walked_bytes +=
+        bytes_of(str_from(line, source->walked_bytes), column - source->walked_column);
+    source->walked_column = (uint32_t)column;
+    return source->walked_bytes;
+}
+
 static void print_source(struct scroll *out, const struct complaint *complaint)
 {
     struct place place = complaint->place;
     str line = source_line(complaint->owner, place);
     size_t column = place.column ? place.column - 1 : 0, cut = 0;
-    uint32_t width = utf8_width(line), length = place.length ? place.length : 1;
-    bool is_cut_behind = false;
+    uint32_t length = place.length ? place.length : 1;
+    bool is_long = bytes_of(line, LINE_MOST) < line.n, is_cut_behind = false;
 
     if (!line.p)
         return;
-    if (width > LINE_MOST) {
+    if (is_long) {
+        size_t most;
+
         cut = column > LINE_BEFORE ? column - LINE_BEFORE : 0;
-        line = str_from(line, bytes_of(line, cut));
-        is_cut_behind = width - cut > LINE_MOST;
-        line = str_upto(line, bytes_of(line, LINE_MOST));
+        line = str_from(line, bytes_before(complaint, line, cut));
+        most = bytes_of(line, LINE_MOST);
+        is_cut_behind = most < line.n;
+        line = str_upto(line, most);
         column -= cut;
     }
     scroll_format(out, "%5u | %s", place.line, cut ? "…" : "");
@@ -84,7 +103,7 @@ static void print_source(struct scroll *out, const struct complaint *complaint)
         scroll_char(out, at < line.n && line.p[at] == '\t' ? '\t' : ' ');
         at += bytes_of(str_from(line, at), 1);
     }
-    if (column + length > LINE_MOST && width > LINE_MOST)
+    if (column + length > LINE_MOST && is_long)
         length = column < LINE_MOST ? (uint32_t)(LINE_MOST - column) : 1;
     scroll_repeat(out, '^', length);
     if (complaint->label.n)
