@@ -69,6 +69,9 @@ static void help_value(struct reader *reader, struct complaint *complaint,
 {
     if (reader->row && pair->key && str_eq(pair->key->text, str_of(reader->row->name)))
         help_row(complaint, reader->row);
+    else if (pair->value->kind == NODE_NONE)
+        complaint_help(complaint,
+                       "what belongs to it stands below it, two spaces further in");
 }
 
 /* C014 for a value that is not there. */
@@ -238,6 +241,8 @@ struct complaint *complain_choice(struct reader *reader, const char *name,
 
     for (; choices->name; choices++)
         complaint_choice(complaint, "values", str_of(choices->name));
+    if (str_find_char(node->text, '#') > 0)
+        complaint_help(complaint, "a comment needs a space before its '#'");
     if (!foreign_suggest(complaint, name, node->text))
         complaint_suggest(complaint, node->text);
     return complaint;

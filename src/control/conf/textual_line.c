@@ -326,12 +326,42 @@ static bool read_block_text(struct scan *scan)
     }
 }
 
+static bool begins_line(const struct mark *mark)
+{
+    const char *at = mark->line_start;
+
+    while (at < mark->at && *at == ' ')
+        at++;
+    return at == mark->at;
+}
+
+/* Alone on a line: what is meant for an item or a comment, and would be a value. */
+static bool check_alone(struct scan *scan, struct mark mark, str rest)
+{
+    struct complaint *complaint;
+
+    if (rest.n > 1 && rest.p[0] == '-' && rest.p[1] != '-') {
+        complaint = scan_complain(scan, "C003", mark, rest, "missing ' ' after '-'");
+        complaint_help(complaint, "write '- %s'", scan_word(scan, str_from(rest, 1)));
+        return false;
+    }
+    if (str_starts(rest, STR("//")) || str_starts(rest, STR("/*")) ||
+        str_starts(rest, STR(";"))) {
+        complaint = scan_complain(scan, "C003", mark, rest, "a comment begins with '#'");
+        complaint_help(complaint, "write '# ' in front of it");
+        return false;
+    }
+    return true;
+}
+
 static bool read_plain(struct scan *scan, bool is_alone)
 {
     struct mark mark = scan_mark(scan);
     str rest = scan_rest(scan);
     const char *colon = find_colon(scan, scan->at);
 
+    if (is_alone && begins_line(&mark) && !check_alone(scan, mark, rest))
+        return false;
     if (colon && colon < rest.p + rest.n) {
         struct complaint *complaint = scan_complain(
             scan, "C003", mark, rest, "there is a second ': ' in this line");

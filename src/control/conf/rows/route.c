@@ -266,7 +266,10 @@ static void read_strip_prefix(struct reader *reader, const struct conf_row *row,
     }
     complaint = complain_value(reader, "C029", node, "is not the front of a path");
     if (node->text.n && node->text.p[0] != '/')
-        complaint_help(complaint, "write '/%s'", word_of(reader, node));
+        help_path(reader, complaint, node->text);
+    else if (node->text.n > 2 && str_ends(node->text, STR("/*")))
+        complaint_help(complaint, "write '" STR_FMT "'", (int)node->text.n - 2,
+                       node->text.p);
 }
 
 static const struct conf_form strip_prefix_form = {
