@@ -180,6 +180,7 @@ static struct pool_record *pool_new(struct registry *registry, str name)
     record->live.desks = new_zeroed(workers * sizeof(struct pool_desk));
     list_init(&record->servers);
     list_init(&record->names);
+    list_init(&record->weigh_node);
     map_init(&record->by_key, registry->pools_by_name.seed);
     map_init(&record->by_host, registry->pools_by_name.seed);
     map_init(&record->orders, registry->pools_by_name.seed);
@@ -207,6 +208,7 @@ static void pool_free(struct registry *registry, struct pool_record *record)
         name_free(record, list_entry(node, struct name_record, node));
     }
     list_remove(&record->node);
+    list_remove(&record->weigh_node);
     map_remove(&registry->pools_by_name, record->live.name);
     map_close(&record->by_key);
     map_close(&record->by_host);
@@ -389,6 +391,7 @@ struct endpoint_set *registry_build_set(struct registry *registry,
     struct listing listing = {.registry = registry, .pool = pool, .wall = wall};
     struct endpoint_set *set;
 
+    pool->census.is_known = false;
     listing.members = new_zeroed(sizeof(struct member) * (most_members(pool) + 1));
     list_each(node, &pool->servers) {
         list_entry(node, struct server_record, node)->is_listed = false;
@@ -481,6 +484,7 @@ static void forget_current(struct registry *registry)
         struct pool_record *pool = list_entry(node, struct pool_record, node);
 
         pool->pool = NULL;
+        pool->census.is_known = false;
         list_each(at, &pool->servers) {
             list_entry(at, struct server_record, node)->entry = NULL;
         }

@@ -89,10 +89,11 @@ struct order {
     bool is_draining;
     bool has_weight;
     uint32_t weight;
-    uint32_t file_weight; /* what the file said when it was given */
-    str reason;           /* its own copy */
-    unsigned by;          /* user id */
-    uint64_t since;       /* wall ns */
+    uint32_t file_weight;             /* what the file said when it was given */
+    str reason;                       /* its own copy */
+    unsigned by;                      /* user id */
+    uint64_t since;                   /* wall ns */
+    const struct server_entry *entry; /* only while the servers are being gone through */
 };
 
 /* Name resolution of one entry that is a host name: control/discovery fills it. */
@@ -107,6 +108,12 @@ struct name_record {
     bool is_borne; /* seen while the servers are being gone through */
 };
 
+/* Servers of a pool by how workers see them: control/ejection.h. */
+struct census {
+    unsigned all, usable, ejected;
+    bool is_known; /* else they must be gone through */
+};
+
 struct pool_record {
     struct pool_live live;
     struct list node;               /* registry->pools */
@@ -118,8 +125,10 @@ struct pool_record {
     const struct pool *pool;        /* in the current snapshot; NULL: removed */
     struct endpoint_set *published; /* what workers use or will use next */
     struct tiers_standing standing; /* of its tiers, as last weighed */
-    bool has_outliers;              /* its servers have memory for passive health */
-    bool is_stale;                  /* a set is due: reload_members_soon */
+    struct list weigh_node;         /* steward->weighing.pools; alone: it is not there */
+    struct census census;
+    bool has_outliers; /* its servers have memory for passive health */
+    bool is_stale;     /* a set is due: reload_members_soon */
     struct meter meter;
 };
 

@@ -7,31 +7,46 @@
 
 #include <stdlib.h>
 
-/* Servers of a pool by how they are. */
-struct census {
-    unsigned all, usable, ejected;
-};
-
 static bool is_member(const struct server_record *server)
 {
     return server->entry && server->live.addr.family != ADDR_NONE &&
            server->entry->weight;
 }
 
-static struct census count(const struct pool_record *pool)
+static void census_add(struct census *census, enum health health, int count)
 {
-    struct census census = {0};
+    census->usable += (unsigned)(health_is_usable(health) ? count : 0);
+    census->ejected += (unsigned)(health == HEALTH_EJECTED ? count : 0);
+}
 
-    list_each(node, &((struct pool_record *)(uintptr_t)pool)->servers) {
+/* Gone through once; then it follows each move. Asked for each server that is bad. */
+static const struct census *census_of(struct pool_record *pool)
+{
+    if (pool->census.is_known)
+        return &pool->census;
+    pool->census = (struct census){.is_known = true};
+    list_each(node, &pool->servers) {
         const struct server_record *server = list_entry(node, struct server_record, node);
 
         if (!is_member(server))
             continue;
-        census.all++;
-        census.usable += health_is_usable(record_health(server));
-        census.ejected += record_health(server) == HEALTH_EJECTED;
+        pool->census.all++;
+        census_add(
+            &pool->census,
+            (enum health)atomic_load_explicit(&server->live.health, memory_order_relaxed),
+            1);
     }
-    return census;
+    return &pool->census;
+}
+
+void ejection_moved(struct server_record *server, enum health before, enum health now)
+{
+    struct census *census = &server->pool->census;
+
+    if (!census->is_known || !is_member(server))
+        return;
+    census_add(census, before, -1);
+    census_add(census, now, 1);
 }
 
 static struct outlier *outlier_of(struct server_record *server)
@@ -68,13 +83,14 @@ static void eject(struct steward *steward, struct server_record *server,
 static bool may_eject(const struct server_record *server)
 {
     const struct pool *pool = server->pool->pool;
-    struct census census;
+    const struct census *census;
 
     if (!pool || !pool->passive.is_enabled || !is_member(server) ||
         !health_is_usable(record_health(server)))
         return false;
-    census = count(server->pool);
-    return outlier_may_eject(&pool->passive, census.all, census.ejected, census.usable);
+    census = census_of(server->pool);
+    return outlier_may_eject(&pool->passive, census->all, census->ejected,
+                             census->usable);
 }
 
 static void bring_back(struct steward *steward, struct server_record *server)
@@ -85,12 +101,12 @@ static void bring_back(struct steward *steward, struct server_record *server)
 
 void ejection_rescue(struct steward *steward, struct pool_record *pool)
 {
-    struct census census;
+    const struct census *census;
 
     if (!pool->has_outliers)
         return;
-    census = count(pool);
-    if (census.usable || !census.ejected)
+    census = census_of(pool);
+    if (census->usable || !census->ejected)
         return;
     EVENT(&steward->events, LOG_WARN, "ejected servers come back: no other one is left",
           {"pool", pool->live.name});
@@ -220,10 +236,20 @@ static uint64_t look_at_server(struct steward *steward, struct server_record *se
     return passive->latency ? outlier_mean(passive, &window) : 0;
 }
 
+static unsigned count_members(struct pool_record *pool)
+{
+    unsigned count = 0;
+
+    list_each(node, &pool->servers) {
+        count += is_member(list_entry(node, struct server_record, node));
+    }
+    return count;
+}
+
 static void look_at_pool(struct steward *steward, struct pool_record *pool)
 {
     const struct passive *passive = &pool->pool->passive;
-    unsigned all = count(pool).all, fellows = 0, at = 0;
+    unsigned all = count_members(pool), fellows = 0, at = 0;
     uint64_t *means = calloc(2 * (all + 1), sizeof *means), *kept = means + all + 1,
              bound;
 

@@ -15,6 +15,9 @@ void ejection_server_errs(struct steward_desk *desk, struct server_live *server,
 /* Once a second: ejects, brings back, forgets. */
 void ejection_look(struct steward *steward);
 
+/* Its health has changed, as workers see it. */
+void ejection_moved(struct server_record *server, enum health before, enum health now);
+
 /* A server has become unusable: if it was the last one, those that rest come back. */
 void ejection_rescue(struct steward *steward, struct pool_record *pool);
 

@@ -187,8 +187,9 @@ static void file_wins(struct steward *steward, struct pool_record *pool,
 
 static void review(struct steward *steward, struct pool_record *pool, struct order *order)
 {
-    const struct server_entry *entry = find_entry(pool, order->server);
+    const struct server_entry *entry = order->entry;
 
+    order->entry = NULL;
     if (!entry)
         EVENT(&steward->events, LOG_INFO, "an order ends with its server",
               {"pool", pool->live.name}, {"server", order->server});
@@ -198,13 +199,28 @@ static void review(struct steward *steward, struct pool_record *pool, struct ord
         drop(pool, order);
 }
 
+static void find_entries(struct pool_record *pool)
+{
+    for (unsigned i = 0; i < pool->pool->server_count; i++) {
+        const struct server_entry *entry = &pool->pool->servers[i];
+        struct order *order = order_of(pool, entry->name);
+
+        if (order && !order->entry)
+            order->entry = entry;
+    }
+}
+
 void orders_review(struct steward *steward, struct pool_record *pool)
 {
-    struct order **all = calloc(pool->orders.count + 1, sizeof(struct order *));
+    struct order **all;
     size_t count = 0;
     void *order;
 
+    if (!pool->orders.count)
+        return;
+    all = calloc(pool->orders.count, sizeof(struct order *));
     CHECK(all != NULL);
+    find_entries(pool);
     for (size_t at = 0; map_next(&pool->orders, &at, NULL, &order);)
         all[count++] = order;
     for (size_t i = 0; i < count; i++)

@@ -70,6 +70,7 @@ static struct stage *stage_new(void)
 
     list_init(&s->pool_record.servers);
     list_init(&s->pool_record.names);
+    list_init(&s->pool_record.weigh_node);
     stage_server(s, 0, STR("one"), STR("10.0.0.1"));
     stage_server(s, 1, STR("two"), STR("10.0.0.2"));
     stage_health(s, 0, HEALTH_UP, "HTTP 200 in 2ms");

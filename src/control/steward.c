@@ -286,6 +286,7 @@ static enum err begin(struct steward *steward, struct snapshot *first, struct sc
     timer_init(&steward->drain_end, grace_over);
     warming_init(&steward->warming);
     members_init(&steward->changes);
+    wellness_init(&steward->weighing);
     adapting_init(&steward->adapting);
     circuits_init(&steward->trials);
     degrade_init(&steward->ladders);
@@ -370,6 +371,7 @@ void steward_free(struct steward *steward)
     timer_remove(&steward->engine.loop.timers, &steward->drain_end);
     timer_remove(&steward->engine.loop.timers, &steward->warming.timer);
     timer_remove(&steward->engine.loop.timers, &steward->changes.timer);
+    timer_remove(&steward->engine.loop.timers, &steward->weighing.timer);
     timer_remove(&steward->engine.loop.timers, &steward->adapting);
     timer_remove(&steward->engine.loop.timers, &steward->trials);
     engine_close(&steward->engine);

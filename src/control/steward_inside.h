@@ -74,6 +74,13 @@ struct member_changes {
     uint64_t made_at; /* monotonic ns: the latest of them */
 };
 
+/* Pools whose tiers are to be weighed: wellness.c. */
+struct weighing {
+    struct list pools; /* struct pool_record */
+    struct timer timer;
+    uint64_t weighed_at; /* monotonic ns: the latest of them */
+};
+
 /* Degradation: control/degrade.h */
 struct ladders {
     struct list records; /* struct ladder_record */
@@ -110,6 +117,7 @@ struct steward {
     struct timer housekeeping, drain_end;
     struct warming warming;
     struct member_changes changes;
+    struct weighing weighing;
     struct timer adapting; /* control/adapting.h; runs while a pool has it on */
     struct timer trials;   /* control/circuits.h; an open breaker may be tried then */
     unsigned housekept;    /* how often */
@@ -154,6 +162,8 @@ void reload_members_soon(struct steward *steward, struct pool_record *pool);
 void members_init(struct member_changes *changes);
 
 /* ---- wellness.c ---- */
+
+void wellness_init(struct weighing *weighing);
 
 /* Mail from the prober: struct probe_report. */
 void wellness_report(struct mail *mail);

@@ -56,12 +56,50 @@ void wellness_weigh(struct steward *steward, struct pool_record *pool)
                              : STR("requests spill over to the next tier")});
 }
 
+/* Each weighing goes through all members of a pool: of a large one that becomes ill, not for
+ * each of them. */
+enum { WEIGHED_AT_ONCE = 100, WEIGH_GAP_NS = 20000000 };
+
+static void weigh_due(struct timer *timer)
+{
+    struct steward *steward = container_of(timer, struct steward, weighing.timer);
+    struct list *node;
+
+    while ((node = list_take(&steward->weighing.pools)))
+        wellness_weigh(steward, list_entry(node, struct pool_record, weigh_node));
+    steward->weighing.weighed_at = sys_now();
+}
+
+void wellness_init(struct weighing *weighing)
+{
+    list_init(&weighing->pools);
+    timer_init(&weighing->timer, weigh_due);
+}
+
+static void weigh_soon(struct steward *steward, struct pool_record *pool)
+{
+    struct loop *loop = &steward->engine.loop;
+    uint64_t due = steward->weighing.weighed_at + WEIGH_GAP_NS;
+
+    if (!pool->published || pool->published->count <= WEIGHED_AT_ONCE) {
+        wellness_weigh(steward, pool);
+        return;
+    }
+    list_remove(&pool->weigh_node);
+    list_add(&steward->weighing.pools, &pool->weigh_node);
+    if (steward->weighing.timer.due == TIMER_NEVER)
+        timer_set(&loop->timers, &steward->weighing.timer,
+                  due > loop->now ? due : loop->now);
+}
+
 /* Workers see the new state from now on. */
 void wellness_publish(struct steward *steward, struct server_record *record)
 {
     enum health health = record_health(record);
+    enum health before =
+        (enum health)atomic_load_explicit(&record->live.health, memory_order_relaxed);
 
-    if (atomic_load_explicit(&record->live.health, memory_order_relaxed) == (int)health)
+    if (before == health)
         return;                    /* an ejected one whose checks pass again */
     warming_look(steward, record); /* before anybody can choose it */
     atomic_store_explicit(&record->live.health, health,
@@ -69,8 +107,9 @@ void wellness_publish(struct steward *steward, struct server_record *record)
     record->changed_at = sys_wall();
     record->transitions[health]++;
     degrade_look_soon(steward);
+    ejection_moved(record, before, health);
     tell(steward, record);
-    wellness_weigh(steward, record->pool);
+    weigh_soon(steward, record->pool);
     if (!health_is_usable(health))
         ejection_rescue(steward, record->pool);
     waiting_tell_all(&record->pool->live);

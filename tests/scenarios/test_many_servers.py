@@ -180,3 +180,16 @@ def test_one_that_counts_among_thousands_of_weight_0(port):
             with w.client() as c:
                 got = {c.ask(target="/bytes/1")["x-served"] for _ in range(20)}
             assert got == {"s77"}, (balance, got)
+
+
+def test_a_large_pool_that_falls_ill_costs_its_number():
+    """Each server that goes down may change what the tiers get: that is summed up for many."""
+    made = config(9, COUNT, tiers={"panic_below": "10%"},
+                  health={"active": {"interval": "2s", "jitter": "0%"}})
+    made["pools"]["main"].pop("keepalive")
+    with Weir(made) as w:
+        until(lambda: w.metrics().get("weir_pool_servers", pool="main", state="down") == COUNT, 60)
+        steward = max(computed(w.child).items(), key=lambda item: "weir " in item[0])
+        print(steward)
+        assert "in panic" in w.stderr
+        assert stage.SANITIZED or steward[1] < 1.5
