@@ -31,7 +31,7 @@ static enum err read_file(void *owner, str path, struct arena *arena, str *out)
 static enum err list_directory(void *owner, str path, struct arena *arena, str **names,
                                unsigned *count)
 {
-    *names = ARENA_ARRAY(arena, str, 16);
+    *names = ARENA_ARRAY(arena, str, 2000);
     *count = 0;
     for (const struct one_file *file = files; file && file->name; file++) {
         if (str_starts(str_of(file->name), path))
@@ -343,6 +343,48 @@ static void included_files_are_merged(void **state)
     assert_ptr_equal(snapshot->routes[1].shares[0].pool, &snapshot->pools[1]);
 }
 
+enum { MANY = 1600 };
+
+/* So much memory it takes to read so many of them. */
+static size_t taken_by_files(struct one_file *parts, unsigned count)
+{
+    size_t taken;
+
+    complaints_close(&complaints);
+    complaints_init(&complaints, false);
+    files = parts + MANY - count;
+    assert_int_equal(conf_load(&world, STR("t.yaml"), &complaints, &snapshot), ERR_OK);
+    assert_int_equal(complaints.warnings, 0);
+    assert_int_equal(snapshot->pool_count, count);
+    assert_int_equal(snapshot->route_count, count);
+    taken = complaints.arena.total;
+    conf_release(snapshot);
+    snapshot = NULL;
+    return taken;
+}
+
+/* What each adds is not copied with all that the others gave. */
+static void many_included_files_cost_their_number(void **state)
+{
+    static struct one_file parts[MANY + 2];
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        parts[i].name = arena_printf(&arena, "dir/%04u.yaml", i).p;
+        parts[i].text = arena_printf(&arena,
+                                     "pools: {p%u: {servers: [h:1]}}\n"
+                                     "routes: [{match: {path: /%u}, to: p%u}]\n",
+                                     i, i, i)
+                            .p;
+    }
+    parts[MANY] = (struct one_file){"t.yaml", "runtime: {include: [dir/*.yaml]}\n"
+                                              "listeners: {a: {address: ':80'}}\n"};
+    assert_true(taken_by_files(parts, MANY) < 6 * taken_by_files(parts, MANY / 4));
+    files = NULL;
+    arena_reset(&arena);
+}
+
 static void a_missing_file_is_told(void **state)
 {
     assert_int_equal(conf_load(&world, STR("no.yaml"), &complaints, &snapshot),
@@ -425,6 +467,7 @@ int main(void)
         TEST(variables_and_files_are_substituted_in_values),
         TEST(what_can_not_be_substituted_is_told_once),
         TEST(included_files_are_merged),
+        TEST(many_included_files_cost_their_number),
         TEST(a_missing_file_is_told),
         TEST(one_mistake_is_told_once),
         TEST(names_are_not_missed_below_an_unknown_section),

@@ -6,10 +6,19 @@
 #include "control/conf/include.h"
 
 #include "base/map.h"
+#include "base/vec.h"
 #include "control/conf/substitute.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
+
+/* A section that included files add to. Kept from file to file: thousands of them do not
+ * copy, and look up, what all the others gave. */
+struct growing {
+    struct node *node;
+    unsigned room;    /* of its items or pairs */
+    struct map known; /* of a map: its keys' nodes, by text */
+};
 
 struct inclusion {
     struct complaints *complaints;
@@ -17,6 +26,7 @@ struct inclusion {
     struct node *root;
     str directory; /* of the main file, with its slash; or empty */
     bool is_whole;
+    struct vec_of(struct growing) growing;
 };
 
 const char *include_reason(enum err e)
@@ -76,41 +86,68 @@ static void complain_two_files(struct inclusion *inclusion, const struct node *k
                    "first given at %s", complaint_where(complaints, first->place));
 }
 
+static struct growing *growing_of(struct inclusion *inclusion, struct node *node)
+{
+    const uint64_t seed[2] = {0, 0};
+    struct growing *growing;
+
+    for (size_t i = 0; i < inclusion->growing.count; i++)
+        if (inclusion->growing.items[i].node == node)
+            return &inclusion->growing.items[i];
+    growing = vec_add(&inclusion->growing, &inclusion->complaints->arena);
+    growing->node = node;
+    growing->room = node->count;
+    map_init(&growing->known, seed);
+    for (unsigned i = 0; node->kind == NODE_MAP && i < node->count; i++)
+        map_put(&growing->known, node->pairs[i].key->text, node->pairs[i].key);
+    return growing;
+}
+
+/* Room for so many more: a copy of what is there, of twice the size. */
+static void make_room(struct arena *arena, struct growing *growing, unsigned more)
+{
+    struct node *node = growing->node;
+    size_t size = node->kind == NODE_MAP ? sizeof *node->pairs : sizeof *node->items;
+    void *old = node->kind == NODE_MAP ? (void *)node->pairs : (void *)node->items, *all;
+
+    if (growing->room - node->count >= more)
+        return;
+    growing->room = 2 * (node->count + more);
+    all = arena_zalloc(arena, growing->room * size);
+    if (node->count)
+        memcpy(all, old, node->count * size);
+    if (node->kind == NODE_MAP)
+        node->pairs = all;
+    else
+        node->items = all;
+}
+
 /* Adds the settings of one section to another's, which come from different files. */
 static void merge_maps(struct inclusion *inclusion, struct node *into,
                        const struct node *from)
 {
-    struct arena *arena = &inclusion->complaints->arena;
-    const uint64_t seed[2] = {0, 0};
-    struct pair *pairs = ARENA_ARRAY(arena, struct pair, into->count + from->count);
-    struct map known;
+    struct growing *growing = growing_of(inclusion, into);
 
-    map_init(&known, seed);
-    for (unsigned i = 0; i < into->count; i++) {
-        pairs[i] = into->pairs[i];
-        map_put(&known, pairs[i].key->text, pairs[i].key);
-    }
-    into->pairs = pairs;
+    make_room(&inclusion->complaints->arena, growing, from->count);
     for (unsigned i = 0; i < from->count; i++) {
-        const struct node *first = map_get(&known, from->pairs[i].key->text);
+        const struct pair *pair = &from->pairs[i];
+        const struct node *first = map_get(&growing->known, pair->key->text);
 
-        if (first)
-            complain_two_files(inclusion, from->pairs[i].key, first);
-        else
-            pairs[into->count++] = from->pairs[i];
+        if (first) {
+            complain_two_files(inclusion, pair->key, first);
+            continue;
+        }
+        into->pairs[into->count++] = *pair;
+        map_put(&growing->known, pair->key->text, pair->key);
     }
-    map_close(&known);
 }
 
-static void append(struct arena *arena, struct node *into, const struct node *from)
+static void append(struct inclusion *inclusion, struct node *into,
+                   const struct node *from)
 {
-    struct node **items = ARENA_ARRAY(arena, struct node *, into->count + from->count);
-
-    for (unsigned i = 0; i < into->count; i++)
-        items[i] = into->items[i];
+    make_room(&inclusion->complaints->arena, growing_of(inclusion, into), from->count);
     for (unsigned i = 0; i < from->count; i++)
-        items[into->count++] = from->items[i];
-    into->items = items;
+        into->items[into->count++] = from->items[i];
 }
 
 static void merge(struct inclusion *inclusion, const struct node *from)
@@ -127,7 +164,7 @@ static void merge(struct inclusion *inclusion, const struct node *from)
             merge_maps(inclusion, known->value, pair->value);
         else if (str_eq(pair->key->text, STR("routes")) &&
                  known->value->kind == NODE_LIST && pair->value->kind == NODE_LIST)
-            append(arena, known->value, pair->value);
+            append(inclusion, known->value, pair->value);
         else
             complain_two_files(inclusion, pair->key, known->key);
     }
@@ -262,6 +299,8 @@ struct node *include_read(struct complaints *complaints, const struct conf_world
     } else if (include && include->value->kind != NODE_NONE) {
         include_word(&inclusion, include->value);
     }
+    for (size_t i = 0; i < inclusion.growing.count; i++)
+        map_close(&inclusion.growing.items[i].known);
     *is_whole = inclusion.is_whole;
     return inclusion.root;
 }
