@@ -411,6 +411,8 @@ void reload_run(struct steward *steward, struct admin_request *asked)
     struct scroll text = {0}, json = {0};
 
     complaints_init(&complaints, false);
+    complaints.wants_errors_only =
+        true; /* nobody is told more, and requests wait for us */
     if (load(steward, &complaints, &snapshot)) {
         complaints_print(&complaints, &text);
         scroll_add(&json, STR("{\"ok\":false,\"text\":"));

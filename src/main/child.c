@@ -76,6 +76,7 @@ static void settle_first(struct child *child)
     struct snapshot *snapshot;
 
     complaints_init(&complaints, false);
+    complaints.wants_errors_only = true;
     if (conf_load(&child->record.world, child->record.file, &complaints, &snapshot) ==
         ERR_OK) {
         settle(child, snapshot);

@@ -46,8 +46,9 @@ struct complaints {
     struct vec_of(struct source) sources;
     struct vec_of(struct complaint *) items;
     unsigned errors, warnings, hints;
-    bool is_strict;   /* warnings count as errors */
-    bool wants_hints; /* false to begin with */
+    bool is_strict;         /* warnings count as errors */
+    bool wants_hints;       /* false to begin with */
+    bool wants_errors_only; /* likewise: what is only advised against is not looked for */
 };
 
 void complaints_init(struct complaints *complaints, bool is_strict);

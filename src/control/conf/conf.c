@@ -94,7 +94,8 @@ static enum err load(const struct conf_world *world, struct complaints *complain
     resolve_build(&reader, snapshot);
     pages_build(&reader, snapshot);
     ladders_build(&reader, snapshot);
-    lint(&reader, snapshot);
+    if (!complaints->wants_errors_only)
+        lint(&reader, snapshot);
     if (complaints->wants_hints)
         advise(&reader, snapshot);
     if (complaints->errors) { /* strict */

@@ -411,6 +411,22 @@ static void warnings_need_a_file_without_errors(void **state)
     assert_non_null(snapshot);
 }
 
+/* W101 compares routes with each other: a reload, which tells nobody, does without. */
+static void warnings_are_not_looked_for_where_nobody_hears_them(void **state)
+{
+    static const char text[] =
+        "listeners: {w: {address: ':80'}}\n"
+        "routes: [{to: p}, {match: {path: /a}, to: p}]\n"
+        "pools: {p: {servers: [127.0.0.1:1]}, q: {servers: [127.0.0.1:2]}}\n";
+
+    load_bad(text, "W101 W103");
+    conf_release(snapshot);
+    complaints_close(&complaints);
+    complaints_init(&complaints, false);
+    complaints.wants_errors_only = true;
+    load_bad(text, "");
+}
+
 static void strict_refuses_what_it_warns_of(void **state)
 {
     complaints.is_strict = true;
@@ -472,6 +488,7 @@ int main(void)
         TEST(one_mistake_is_told_once),
         TEST(names_are_not_missed_below_an_unknown_section),
         TEST(warnings_need_a_file_without_errors),
+        TEST(warnings_are_not_looked_for_where_nobody_hears_them),
         TEST(strict_refuses_what_it_warns_of),
         TEST(refused_regexes_are_given_back),
         TEST(every_balancer_can_be_named),
