@@ -3,7 +3,8 @@
 #include "control/conf/template_read.h"
 #include "proto/names.h"
 
-/* Host has a setting of its own; what is about the hop or the framing is ours. */
+/* Host has a setting of its own; what is about the hop or the framing is ours. So is Expect:
+ * without it a server would not say the 100 that the client waits for. */
 static bool check_name(struct reader *reader, const struct node *name)
 {
     str text = name->text;
@@ -15,7 +16,7 @@ static bool check_name(struct reader *reader, const struct node *name)
         return false;
     }
     known = name_find(text);
-    if (known != NAME_HOST && !name_is_hop_by_hop(known))
+    if (known != NAME_HOST && known != NAME_EXPECT && !name_is_hop_by_hop(known))
         return true;
     complaint =
         complain_value(reader, "C029", name, "is a header that weir itself writes");
