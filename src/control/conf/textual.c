@@ -252,14 +252,16 @@ static unsigned distance(unsigned a, unsigned b)
 static bool read_deeper(struct scan *scan, unsigned indent)
 {
     bool is_key = line_has_key(scan, scan->at);
+    str first = scan->depth == 0 ? scan->last_word : STR_NONE;
 
     if (scan->last == LAST_PLAIN && !is_key && !is_item(scan)) {
         /* The plain value goes on; libyaml joins the lines. */
         if (!scan_plain_rest(scan))
             return false;
+        scan->last_word = first; /* a key without its colon is still the likeliest */
         return true;
     }
-    if (scan->last == LAST_PLAIN && is_key && (scan->last_word.p || scan->depth == 0)) {
+    if (scan->last == LAST_PLAIN && is_key && scan->last_word.p) {
         complain_no_colon(scan, scan->last_mark, scan->last_word);
         return false;
     }
