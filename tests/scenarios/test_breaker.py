@@ -264,7 +264,7 @@ def test_the_breaker_of_a_route(fresh):
         m = w.metrics()
         assert m.get("weir_breaker_state", route="ill", state="closed") == 1
         assert m.get("weir_breaker_rejected_total", route="ill") == 1
-        assert "circuit breaker of a route changed its state" in w.stderr
+        until(lambda: "circuit breaker of a route changed its state" in w.stderr)
 
 
 def test_a_retry_that_succeeds_is_no_failure_of_the_route():

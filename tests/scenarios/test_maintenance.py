@@ -110,7 +110,7 @@ def test_by_the_file(origin, files):
         assert is_closed(w.ask())
         assert w.ask(target="/lb-health").status == 200 and w.ask(target="/old").status == 308
         assert w.metrics().get("weir_maintenance") == 1
-        assert "maintenance has begun" in w.stderr
+        until(lambda: "maintenance has begun" in w.stderr)
         assert "! maintenance on (" in good(w.cli("status"))
         w.change(maintenance={"enabled": False})
         good(w.cli("reload"))

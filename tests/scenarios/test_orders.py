@@ -103,7 +103,7 @@ def test_a_changed_file_wins(three):
         config["pools"]["main"]["servers"][0]["weight"] = 2
         w.reload(config)
         assert shares(w, 80) == {"a": 40, "b": 20, "c": 20}
-        assert "replaces the ordered one" in w.stderr
+        until(lambda: "replaces the ordered one" in w.stderr)
         assert not server(w, "a")["ordered"]
 
 

@@ -164,7 +164,7 @@ def test_address_in_use_is_an_error(one):
         w = Weir(config, ready=False)
         try:
             assert w.proc.wait(10) == 1
-            assert "in use" in w.stderr
+            until(lambda: "in use" in w.stderr)
         finally:
             w.end()
 
