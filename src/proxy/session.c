@@ -185,7 +185,7 @@ static void read_request(struct session *session)
     }
     if (e == ERR_NO_MEMORY) {
         session->requests++;
-        refuse(session, x, 503, "no memory is left for now");
+        refuse(session, x, 503, NO_MEMORY_LEFT);
         return;
     }
     exchange_free(x);

@@ -72,7 +72,7 @@ enum flow step_route(struct exchange *x)
         exchange_make_id(x);
     exchange_expect_upload(x);
     if (engine_is_full(&x->worker->engine))
-        return reply_error(x, 503, CAUSE_OVERLOADED, "no memory is left for now");
+        return reply_error(x, 503, CAUSE_OVERLOADED, NO_MEMORY_LEFT);
     if (normalise(x))
         return reply_error(x, 400, CAUSE_BAD_REQUEST,
                            "the request's path has no single meaning");
